@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_CLOCK_H
+#define MAILMIG_CLOCK_H
+
+#include <mailmig/base.h>
+
+/* Monotonic microseconds: for deadlines and durations. */
+uint64_t clock_usec(void);
+
+/* Microseconds since 1970, for people and records only; never for deciding what is lost. */
+uint64_t clock_wall_usec(void);
+
+/* "2026-11-20T17:31:02Z" (RFC 3339, UTC) into buf (at least 21). Returns buf. */
+char *clock_rfc3339(uint64_t wall_usec, char *buf, size_t n);
+
+/* The reverse, of exactly that form. 0 or -EBADMSG. */
+int clock_parse_rfc3339(const char *s, uint64_t *ret_wall_usec);
+
+/* now + span, saturating. */
+uint64_t clock_deadline(uint64_t span_usec);
+
+/* Milliseconds until a deadline as poll(2) takes them: -1 for USEC_INFINITY, 0 when passed. */
+int clock_poll_msec(uint64_t deadline_usec);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_CONFIG_H
+#define MAILMIG_CONFIG_H
+
+#include <mailmig/base.h>
+#include <mailmig/error.h>
+#include <mailmig/job.h>
+
+/* /etc/mailmig.conf and accounts.d, read, checked and turned into jobs (interface.md, section 2;
+ * mailmig.conf(5)). */
+
+#define CONFIG_DEFAULT_PATH "/etc/mailmig.conf"
+#define CONFIG_ACCOUNT_NAME_MAX 64
+
+struct config_server {
+	char *name;
+	struct endpoint endpoint; /* all but the user's parts; `secret` is admin_user's */
+};
+
+struct config_account {
+	char *name;
+	bool enabled;
+	char *schedule;	  /* as written, or NULL */
+	struct job job;	  /* complete but for run_id and dry_run */
+	char *file;	  /* where the account was defined */
+	unsigned line;
+};
+
+struct config {
+	char *path;
+	char *state_dir;
+	char *socket;
+	uint32_t max_jobs;
+	bool stop_on_error; /* on_error = "stop" */
+	int log_level;
+	struct config_server *servers;
+	size_t n_servers;
+	struct config_account *accounts; /* in the order of the files */
+	size_t n_accounts;
+};
+
+/* One complaint: "FILE:LINE: what is wrong; what would be right". */
+struct config_errors {
+	char **lines;
+	size_t n;
+};
+
+/* Read and check. path NULL: CONFIG_DEFAULT_PATH. All errors are collected; with one or more the
+ * call fails with -EINVAL and *ret is not set. Other results: 0; -ENOMEM. A file that cannot be
+ * read is an error line like any other. */
+int config_load(const char *path, struct config **ret, struct config_errors *errors);
+struct config *config_free(struct config *c);
+DEFINE_CLEANUP(struct config *, config_free)
+void config_errors_done(struct config_errors *e);
+
+/* NULL when there is none of that name. Borrowed from c. */
+const struct config_account *config_find_account(const struct config *c, const char *name);
+
+/* [A-Za-z0-9_.@-], 1 to 64 of them, neither "." nor "..". */
+bool config_account_name_ok(const char *name);
+
+#endif

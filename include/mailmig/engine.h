@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_ENGINE_H
+#define MAILMIG_ENGINE_H
+
+#include <mailmig/base.h>
+#include <mailmig/error.h>
+#include <mailmig/event.h>
+#include <mailmig/job.h>
+#include <mailmig/secret.h>
+
+/* One run of one job: survey, map, diff, match, transfer, between two stores, with the state as
+ * memory. Threads of its own (lanes); the caller's thread is the first of them. */
+
+struct engine;
+
+/* What became of one folder. Borrowed during the call. */
+struct engine_folder {
+	const char *origin;	 /* canonical */
+	const char *destination; /* canonical */
+	uint64_t messages, copied, present, skipped, failed, flags_updated, bytes;
+	uint64_t bytes_total; /* at the origin, 0: not told */
+	bool created;
+	bool unchanged;	   /* nothing to look at since the last run */
+	const char *error; /* NULL: fine */
+};
+
+/* Called from any lane, one call at a time. */
+struct engine_hooks {
+	void *userdata;
+	void (*folder)(void *userdata, const struct engine_folder *f);
+	void (*trouble)(void *userdata, const char *folder, uint32_t uid, const struct mm_err *e);
+	void (*note)(void *userdata, int level, const char *text); /* worth a log entry */
+};
+
+struct engine_progress {
+	const char *phase; /* "connecting", "listing", "syncing", "waiting", "done" */
+	char folder[256];  /* one of those in work */
+	uint64_t done, total;
+	uint64_t bytes_done, bytes_total; /* of messages to copy; total 0: not known */
+};
+
+/* job, hooks and secrets are borrowed until engine_free(). 0 or -ENOMEM. */
+int engine_new(const struct job *job, const struct secret *origin, const struct secret *destination,
+	       const struct engine_hooks *hooks, struct engine **ret);
+struct engine *engine_free(struct engine *e);
+DEFINE_CLEANUP(struct engine *, engine_free)
+
+/* Run to the end. Fills counters, errors, result and exit code of `s` (id, account and times are the
+ * caller's). 0 when the run came to its end, whatever it found; else the negative code of what ended
+ * it, described in reterr and also among s->errors. */
+int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr);
+
+/* From any thread, any time during the run. */
+void engine_progress(struct engine *e, struct engine_progress *ret);
+/* Stop at the next message border. */
+void engine_cancel(struct engine *e);
+/* The same, without waiting for any server: what is on its way stays uncertain, and the next run
+ * looks for it. */
+void engine_abort(struct engine *e);
+
+#endif

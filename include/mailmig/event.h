@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_EVENT_H
+#define MAILMIG_EVENT_H
+
+#include <jansson.h>
+#include <mailmig/base.h>
+#include <mailmig/error.h>
+
+/* What a worker reports while it runs and when it is done: plain data and its JSON form, which is
+ * the same on the worker's socket, in the control protocol and in `run --json`:
+ *
+ *   {"event":"progress","account":…,"run":…,"phase":…,"folder":…,"done":…,"total":…,
+ *    "bytes_done":…,"bytes_total":…,"rate":…,"eta_seconds":…}
+ *   {"event":"folder","account":…,"run":…,"folder":…,"destination":…,"messages":…,"copied":…,
+ *    "present":…,"skipped":…,"failed":…,"flags_updated":…,"bytes":…,"created":…,"result":…}
+ *   {"event":"message","account":…,"run":…,"folder":…,"uid":…,"result":…,"class":…,"text":…,
+ *    "advice":…}                                       (only messages that were not done as asked)
+ *   {"event":"log","level":…,"text":…}
+ *   {"event":"done","account":…,"run":…, …}           (the object of `last_run`)
+ *
+ * From parent to worker there are the job, and then {"cancel":true}. */
+
+enum run_result {
+	RUN_OK,
+	RUN_PARTIAL,   /* done, but some messages or folders failed */
+	RUN_FAILED,
+	RUN_CANCELLED,
+	RUN_INTERRUPTED, /* the worker went away without a word */
+};
+
+/* "ok", "partial", "failed", "cancelled", "interrupted" */
+const char *run_result_name(enum run_result r);
+int run_result_from_name(const char *name, enum run_result *ret); /* 0 or -EINVAL */
+
+/* One error of a run. text and advice as in struct mm_err; folder and uid may be NULL and 0. */
+struct run_error {
+	char *folder;
+	uint32_t uid;
+	enum mm_class cls;
+	char *text;
+	char *advice;
+};
+
+/* How a run went. Every listed message is in exactly one of copied, present, skipped, failed. */
+struct run_summary {
+	char *id;
+	char *account;
+	char *job; /* "sync" */
+	bool dry_run;
+	uint64_t started_usec; /* wall clock */
+	uint64_t finished_usec;
+	enum run_result result;
+	int exit_code;
+	uint64_t copied;
+	uint64_t present;
+	uint64_t skipped;
+	uint64_t failed;
+	uint64_t flags_updated;
+	uint64_t deleted;
+	uint64_t bytes; /* of the messages copied */
+	uint64_t total_messages; /* at the origin, of the folders in the job */
+	uint64_t total_bytes;
+	uint64_t round_trips; /* waits for an answer, over all connections */
+	struct run_error *errors; /* at most RUN_ERRORS_MAX, the first ones */
+	size_t n_errors;
+};
+
+#define RUN_ERRORS_MAX 100
+
+void run_summary_done(struct run_summary *s);
+
+/* Add a copy of an error; past RUN_ERRORS_MAX it is dropped (0). 0 or -ENOMEM. */
+int run_summary_add_error(struct run_summary *s, const char *folder, uint32_t uid,
+			  enum mm_class cls, const char *text, const char *advice);
+
+/* The object of `last_run`; new reference or NULL without memory. */
+json_t *run_summary_to_json(const struct run_summary *s);
+
+/* Fill an empty summary. 0, -EBADMSG, -ENOMEM. */
+int run_summary_from_json(struct run_summary *s, const json_t *o);
+
+#endif

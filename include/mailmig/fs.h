@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_FS_H
+#define MAILMIG_FS_H
+
+#include <mailmig/base.h>
+#include <mailmig/buf.h>
+
+/* Create a directory and its missing parents. 0 or -errno; an existing directory is fine. */
+int fs_mkdir_p(const char *path, mode_t mode);
+
+/* Append a whole file of at most max octets to `into`. 0, -EFBIG, -errno. */
+int fs_read_file(const char *path, size_t max, struct buf *into);
+
+/* Free octets for us on the file system of path. 0 or -errno. */
+int fs_free_bytes(const char *path, uint64_t *ret);
+
+/* The directory of the running program into buf, for finding its siblings. 0 or -errno. */
+int fs_program_dir(char *buf, size_t n);
+
+#endif

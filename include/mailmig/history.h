@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_HISTORY_H
+#define MAILMIG_HISTORY_H
+
+#include <mailmig/base.h>
+#include <mailmig/error.h>
+#include <mailmig/event.h>
+
+/* What ran when and how it went: mailmig.db in the state directory, written by the daemon
+ * alone. It is a record for people. No decision about mail rests on it, so its loss is never
+ * fatal: a corrupt file is set aside and a fresh one begun, and while the disk is full or the
+ * file cannot be opened the daemon goes on without. Every call tries again. */
+
+#define HISTORY_FILE         "mailmig.db"
+#define HISTORY_RUNS_KEPT    200 /* newest, of each account */
+#define HISTORY_LIST_DEFAULT 20
+
+struct history;
+
+/* Open or create state_dir/mailmig.db and turn runs that were left "running" into
+ * "interrupted". 0, also when the file is not usable now: then *reterr says why and its code is
+ * not 0. -ENOMEM: *ret is not set. */
+int history_open(const char *state_dir, struct history **ret, struct mm_err *reterr);
+struct history *history_free(struct history *h);
+DEFINE_CLEANUP(struct history *, history_free)
+
+/* A run started. 0 or -EIO with the reason in reterr. */
+int history_begin(struct history *h, const char *id, const char *account, const char *job,
+		  uint64_t started_usec, struct mm_err *reterr);
+
+/* It ended (or was never recorded as begun: then all of it is written now). Older runs of the
+ * account go when there are more than HISTORY_RUNS_KEPT; the newest success always stays.
+ * 0 or -EIO with the reason in reterr. */
+int history_finish(struct history *h, const struct run_summary *s, struct mm_err *reterr);
+
+/* The newest ended run of an account into an empty summary: 1; 0: none, or not readable. */
+int history_last_run(struct history *h, const char *account, struct run_summary *ret);
+
+/* When the account's newest run with result "ok" ended, wall clock; 0: never. */
+uint64_t history_last_success(struct history *h, const char *account);
+
+/* The newest ended runs of an account, newest first, at most `limit`. Each is given to `each`
+ * and freed afterwards (its content may be moved out); a negative value ends the listing and is
+ * returned. 0 or -errno. */
+int history_list(struct history *h, const char *account, uint32_t limit,
+		 int (*each)(struct run_summary *s, void *userdata), void *userdata,
+		 struct mm_err *reterr);
+
+/* The file that a corrupt database was renamed to since the last call, owned; or NULL. */
+char *history_take_set_aside(struct history *h);
+
+#endif

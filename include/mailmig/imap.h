@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_IMAP_H
+#define MAILMIG_IMAP_H
+
+#include <mailmig/base.h>
+#include <mailmig/error.h>
+#include <mailmig/folder.h>
+#include <mailmig/job.h>
+#include <mailmig/message.h>
+#include <mailmig/secret.h>
+#include <mailmig/seqset.h>
+#include <mailmig/stream.h>
+
+/* An IMAP client session (RFC 9051, RFC 3501). Verbs come in pairs where pipelining pays: _begin
+ * queues a command and returns at once, _end or _next waits. Commands are answered in the order
+ * in which they began. While commands are in flight only UID commands and APPEND are used (RFC
+ * 9051 §5.5). A session belongs to one thread and keeps its first fatal error.
+ *
+ * Errors have scope store when the session is of no more use, folder or message when only the
+ * command failed. */
+
+struct imap;
+
+enum imap_cap {
+	IMAP_CAP_LITERAL_PLUS = 1 << 0,	 /* RFC 7888 */
+	IMAP_CAP_LITERAL_MINUS = 1 << 1, /* RFC 7888 */
+	IMAP_CAP_MULTIAPPEND = 1 << 2,	 /* RFC 3502 */
+	IMAP_CAP_UIDPLUS = 1 << 3,	 /* RFC 4315 */
+	IMAP_CAP_ENABLE = 1 << 4,	 /* RFC 5161 */
+	IMAP_CAP_CONDSTORE = 1 << 5,	 /* RFC 7162 */
+	IMAP_CAP_QRESYNC = 1 << 6,	 /* RFC 7162 */
+	IMAP_CAP_LIST_EXTENDED = 1 << 7, /* RFC 5258 */
+	IMAP_CAP_LIST_STATUS = 1 << 8,	 /* RFC 5819 */
+	IMAP_CAP_SPECIAL_USE = 1 << 9,	 /* RFC 6154 */
+	IMAP_CAP_STATUS_SIZE = 1 << 10,	 /* RFC 8438 */
+	IMAP_CAP_NAMESPACE = 1 << 11,	 /* RFC 2342 */
+	IMAP_CAP_SASL_IR = 1 << 12,	 /* RFC 4959 */
+	IMAP_CAP_AUTH_PLAIN = 1 << 13,	 /* RFC 4616 */
+	IMAP_CAP_LOGINDISABLED = 1 << 14,
+	IMAP_CAP_ID = 1 << 15, /* RFC 2971 */
+};
+
+struct imap_options {
+	const char *side;	    /* "origin" or "destination": begins every error text */
+	const struct endpoint *endpoint;
+	const struct secret *secret;
+	struct pump *pump;	    /* outlives the session, or its use by it */
+	struct spool_pool *pool;    /* for bodies */
+	unsigned match;		    /* enum match_by: fields of fingerprints */
+	int cancel_fd;
+};
+
+/* Connect and log in. 0 or -errno; class connect or login. */
+int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *reterr);
+/* Says LOGOUT where the session still works, without waiting for the answer. */
+struct imap *imap_close(struct imap *c);
+DEFINE_CLEANUP(struct imap *, imap_close)
+
+/* Be pumped together with other sessions from now on. 0 or -ENOSPC. */
+int imap_use_pump(struct imap *c, struct pump *pump);
+
+unsigned imap_caps(const struct imap *c);	      /* enum imap_cap */
+uint64_t imap_append_limit(const struct imap *c);     /* APPENDLIMIT (RFC 7889), 0: none told */
+uint64_t imap_round_trips(const struct imap *c);
+const char *imap_label(const struct imap *c);
+
+/* This server's name, in modified UTF-7, for a canonical one, appended; after imap_list(). 0,
+ * -EBADMSG when it is no UTF-8, -ENOMEM. */
+int imap_local_name(const struct imap *c, const char *canonical, struct buf *raw);
+
+/* ---- folders ---- */
+
+/* All folders of the personal namespace with their marks, where the server tells them: NAMESPACE,
+ * LIST with RETURN options, or LIST, LSUB and STATUS. Two round trips at most with LIST-STATUS. */
+int imap_list(struct imap *c, bool with_size, struct folder_list *ret, struct mm_err *reterr);
+
+/* CREATE (if wanted) and SUBSCRIBE (if wanted) for each, pipelined. results[i] is 0 or a described
+ * error of scope folder. ALREADYEXISTS is no error. Returns -errno only when the session broke. */
+struct imap_make {
+	const char *raw;
+	bool create, subscribe;
+	struct mm_err error;
+};
+int imap_make_folders(struct imap *c, struct imap_make *v, size_t n, struct mm_err *reterr);
+
+/* SELECT or EXAMINE. */
+struct imap_mailbox {
+	struct folder_status status;
+	char *permanent_flags; /* raw, or NULL: everything */
+	bool read_only;
+	bool uid_not_sticky; /* RFC 4315 §2 */
+	bool no_modseq;
+};
+void imap_mailbox_done(struct imap_mailbox *m);
+int imap_select_begin(struct imap *c, const char *raw, bool read_only, struct mm_err *reterr);
+int imap_select_end(struct imap *c, struct imap_mailbox *ret, struct mm_err *reterr);
+
+/* ---- messages ---- */
+
+enum imap_want {
+	IMAP_WANT_FLAGS = 1 << 0,
+	IMAP_WANT_SIZE = 1 << 1,
+	IMAP_WANT_DATE = 1 << 2,
+	IMAP_WANT_FINGERPRINT = 1 << 3, /* header fields; from the body where that is wanted too */
+	IMAP_WANT_DIGEST = 1 << 4,	/* read the body and keep its digest only */
+	IMAP_WANT_BODY = 1 << 5,	/* read the body into a spool; digest and fingerprint too */
+};
+
+/* UID FETCH. set: its text is sent as it is ("1:*"), kept short by the caller. changed_since: 0, or
+ * a mod-sequence (CONDSTORE), and with QRESYNC vanished UIDs are told too. */
+int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
+		     struct mm_err *reterr);
+
+/* The next message of all fetches begun, in the server's order. 1: *ret is set and the caller's to
+ * empty; 0: the oldest fetch has ended (its handle is gone); -errno. A message is told only when
+ * everything wanted was there, for a body exactly as long as announced by its literal; FETCH
+ * responses that lack something are unsolicited and ignored. vanished (or NULL) collects UIDs told
+ * as gone. A fetch that ends in NO is an error of scope folder. */
+int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
+		    struct mm_err *reterr);
+size_t imap_fetches(const struct imap *c); /* begun and not ended */
+
+/* APPEND or MULTIAPPEND of n messages with flags, date and body. Returns at once with LITERAL+;
+ * else the server's consent to each literal is waited for. */
+int imap_append_begin(struct imap *c, const char *raw, const struct message *v, size_t n,
+		      struct mm_err *reterr);
+
+enum imap_outcome {
+	IMAP_APPEND_STORED,  /* tagged OK */
+	IMAP_APPEND_REFUSED, /* tagged NO or BAD: nothing is assumed */
+};
+struct imap_append_result {
+	enum imap_outcome outcome;
+	uint32_t uidvalidity; /* 0: the server told no UIDs */
+	struct seqset uids;   /* as many as messages, or empty */
+	bool try_create;      /* RFC 9051 §7.1 */
+	struct mm_err error;  /* of a refusal: scope message or folder, class refused, quota, ... */
+};
+void imap_append_result_done(struct imap_append_result *r);
+/* The result of the oldest append begun. -errno: the session broke, the outcome is unknown. */
+int imap_append_end(struct imap *c, struct imap_append_result *ret, struct mm_err *reterr);
+
+/* UID FETCH set (UID RFC822.SIZE), beside appends: sizes are told through the callback. */
+typedef void (*imap_size_fn)(void *userdata, uint32_t uid, uint64_t size);
+int imap_sizes_begin(struct imap *c, const char *set, struct mm_err *reterr);
+int imap_sizes_end(struct imap *c, imap_size_fn fn, void *userdata, struct mm_err *reterr);
+
+/* UID STORE set +FLAGS.SILENT / -FLAGS.SILENT (flags). */
+int imap_flags_begin(struct imap *c, const char *set, bool add, const char *flags,
+		     struct mm_err *reterr);
+int imap_flags_end(struct imap *c, struct mm_err *reterr);
+
+/* One NOOP and its answer: what is pending is told. */
+int imap_noop(struct imap *c, struct mm_err *reterr);
+
+#endif

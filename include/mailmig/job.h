@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_JOB_H
+#define MAILMIG_JOB_H
+
+#include <jansson.h>
+#include <mailmig/base.h>
+#include <mailmig/error.h>
+
+/* One run of one account: all a worker needs to know, and all it is told. Plain data. It travels
+ * as JSON from the daemon to the worker over an inherited socket. */
+
+enum job_kind {
+	JOB_SYNC,
+};
+
+enum endpoint_kind {
+	ENDPOINT_NONE,
+	ENDPOINT_IMAP,
+};
+
+enum tls_mode {
+	TLS_IMPLICIT,
+	TLS_STARTTLS,
+	TLS_NONE,
+};
+
+enum auth_mech {
+	AUTH_AUTO, /* PLAIN where offered, else LOGIN */
+	AUTH_PLAIN,
+	AUTH_LOGIN, /* the LOGIN command */
+};
+
+enum secret_kind {
+	SECRET_NONE,
+	SECRET_FILE,
+	SECRET_COMMAND,
+	SECRET_INLINE,
+};
+
+/* Where a secret comes from. The worker resolves it; value is a path, a command, or for
+ * SECRET_INLINE the secret itself (len octets; never printed). */
+struct secret_source {
+	enum secret_kind kind;
+	char *value;
+};
+
+struct endpoint {
+	enum endpoint_kind kind;
+	char *server; /* the server entry's name, for messages and the journal */
+	char *host;
+	uint16_t port;
+	enum tls_mode tls;
+	bool tls_verify;
+	char *tls_ca;		/* PEM file; NULL: the system's */
+	char *tls_fingerprint;	/* SHA-256 of the certificate, 64 lower-case hex digits; or NULL */
+	char *tls_min;		/* "1.2" or "1.3"; NULL: "1.2" */
+	char *tls_client_cert;	/* PEM; or NULL */
+	char *tls_client_key;
+	bool allow_cleartext;
+	char *proxy; /* URL; or NULL: none, whatever the environment says */
+	enum auth_mech auth;
+	char *user;
+	char *admin_user; /* SASL PLAIN: authentication id; `user` is then the authorisation id */
+	struct secret_source secret;
+	uint64_t timeout_usec;	/* longest silence of the server */
+	uint32_t max_connections; /* of this server; 0: no limit */
+};
+
+/* Witnesses by which a message already at the destination is recognised. */
+enum match_by {
+	MATCH_MESSAGE_ID = 1 << 0,
+	MATCH_DATE = 1 << 1,
+	MATCH_FROM = 1 << 2,
+	MATCH_SUBJECT = 1 << 3,
+};
+#define MATCH_DEFAULT (MATCH_MESSAGE_ID | MATCH_DATE | MATCH_FROM | MATCH_SUBJECT)
+
+struct job {
+	char *account;
+	char *run_id;
+	enum job_kind kind;
+	bool dry_run;
+	char *state_dir;
+	uint64_t min_free_bytes;
+	struct endpoint origin;
+	struct endpoint destination;
+	bool subscribe;		    /* folders.subscribe */
+	bool create;		    /* folders.create */
+	unsigned match;		    /* enum match_by */
+	uint32_t connections;	    /* lanes: pairs of connections */
+	uint32_t max_errors;	    /* failed messages that end the run */
+	uint32_t retry_attempts;
+	uint64_t retry_max_delay_usec;
+	uint64_t uncertain_wait_usec;
+	int log_level; /* syslog */
+};
+
+/* All defaults of the contract set, everything else NULL or 0. */
+void job_init(struct job *j);
+void job_done(struct job *j);
+
+/* A new reference to a JSON object, or NULL without memory; contains secrets of SECRET_INLINE. */
+json_t *job_to_json(const struct job *j);
+
+/* Fill an empty job. 0; -EBADMSG when a member is missing or of the wrong type; -ENOMEM. */
+int job_from_json(struct job *j, const json_t *o, struct mm_err *reterr);
+
+void endpoint_done(struct endpoint *e);
+const char *job_kind_name(enum job_kind k); /* "sync" */
+
+#endif

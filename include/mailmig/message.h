@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_MESSAGE_H
+#define MAILMIG_MESSAGE_H
+
+#include <mailmig/base.h>
+#include <mailmig/fingerprint.h>
+#include <mailmig/spool.h>
+
+#define MESSAGE_DATE_MAX   32
+#define MESSAGE_DIGEST_OCTETS 32 /* SHA-256 */
+
+/* One message as a store tells of it. Which members are set depends on what was asked. */
+struct message {
+	uint32_t uid;
+	char *flags; /* canonical (flags.h), owned; NULL: not told */
+	char date[MESSAGE_DATE_MAX]; /* INTERNALDATE as text (RFC 9051 §9, date-time); "": none */
+	uint64_t modseq;
+	uint64_t size;		 /* octets: announced, or of the body where there is one */
+	uint64_t announced_size; /* RFC822.SIZE, when there is a body too */
+	bool has_digest;
+	uint8_t digest[MESSAGE_DIGEST_OCTETS]; /* SHA-256 of the exact octets */
+	bool has_fingerprint;
+	struct fingerprint fingerprint;
+	struct spool *body; /* a reference, or NULL */
+};
+
+static inline void message_done(struct message *m)
+{
+	free(m->flags);
+	spool_unref(m->body);
+	*m = (struct message){0};
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_STATE_H
+#define MAILMIG_STATE_H
+
+#include <mailmig/base.h>
+#include <mailmig/error.h>
+#include <mailmig/message.h>
+
+/* What became of every message: one SQLite file per account, STATE_DIR/accounts/NAME.db, written by
+ * that account's worker alone (a kernel lock on NAME.lock keeps a second one out). All lanes of a
+ * worker share the one handle; a transaction holds its lock from begin to commit.
+ *
+ * A failed commit or fsync is final: the handle refuses everything after it and the worker ends
+ * (scope job, class local). */
+
+struct state;
+
+enum row_state {
+	ROW_NEW = 0,	/* looked at before, not at the destination: to be copied */
+	ROW_INTENT = 1, /* may have been sent; the answer is not known */
+	ROW_STORED = 2, /* is at the destination under dest_uid */
+	ROW_ALTERED = 3, /* ours, but the server changed the octets: never sent again */
+	ROW_HELD = 4,	/* given up for now; why is in `reason` */
+};
+
+/* One origin message (folder, uid). Strings are borrowed until the next call on the state. */
+struct state_row {
+	uint32_t uid;
+	enum row_state state;
+	uint64_t size;
+	bool has_digest;
+	uint8_t digest[MESSAGE_DIGEST_OCTETS];
+	bool has_fingerprint;
+	struct fingerprint fingerprint;
+	const char *flags; /* canonical: the origin's, when last seen */
+	uint32_t uidvalidity; /* of the destination */
+	uint32_t watermark;   /* destination UIDNEXT before the upload; 0: none known */
+	uint32_t dest_uid;    /* 0: not known */
+	uint32_t attempts;
+	const char *reason;   /* NULL: none */
+};
+
+/* What is remembered of a pair of folders. */
+struct state_folder {
+	int64_t id;
+	uint32_t origin_uidvalidity; /* 0: never seen */
+	uint32_t origin_uidnext;
+	uint64_t origin_modseq;
+	uint32_t origin_messages;
+	uint32_t dest_uidvalidity;
+	uint32_t dest_seen;	/* destination UIDs below are all known to us */
+	uint64_t uncertain_usec; /* wall clock of the newest intent; only bounds a wait */
+	bool complete;		/* the last pass ended with nothing left to do */
+};
+
+/* Open or create. dry: nothing is ever written to the file (all changes are rolled back). 0;
+ * -EBUSY: another worker has the account; else -errno; described. A file that is no database of
+ * ours is set aside under another name, *ret_set_aside (or NULL) tells, and a new one begun. */
+int state_open(const char *state_dir, const char *account, bool dry, struct state **ret,
+	       bool *ret_set_aside, struct mm_err *reterr);
+struct state *state_close(struct state *s);
+DEFINE_CLEANUP(struct state *, state_close)
+
+/* The pair's record, created when new. origin and destination are the servers' own names. */
+int state_folder_get(struct state *s, const char *origin, const char *destination,
+		     struct state_folder *ret, struct mm_err *reterr);
+
+/* A transaction: begin takes the lock, commit or rollback gives it back. commit returns only when
+ * the data is on the disk. */
+int state_begin(struct state *s, struct mm_err *reterr);
+int state_commit(struct state *s, struct mm_err *reterr);
+void state_rollback(struct state *s);
+
+/* Inside a transaction. */
+int state_folder_put(struct state *s, const struct state_folder *f, struct mm_err *reterr);
+int state_put(struct state *s, int64_t folder, const struct state_row *row, struct mm_err *reterr);
+int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *flags,
+		    struct mm_err *reterr);
+int state_delete(struct state *s, int64_t folder, uint32_t uid, struct mm_err *reterr);
+int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr);
+
+/* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps row->flags. */
+int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
+	      struct buf *strings, struct mm_err *reterr);
+/* 1 when a row has this destination UID; 0; -errno. */
+int state_owns(struct state *s, int64_t folder, uint32_t dest_uid, struct mm_err *reterr);
+/* Rows of the folder in a state. */
+int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t *ret,
+		struct mm_err *reterr);
+/* Call fn for every row of the folder in a state (-1: any), ascending by uid; a negative result
+ * ends the walk and is returned. fn must not call the state. */
+typedef int (*state_row_fn)(void *userdata, const struct state_row *row);
+int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void *userdata,
+	       struct mm_err *reterr);
+
+#endif

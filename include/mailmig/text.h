@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MAILMIG_TEXT_H
+#define MAILMIG_TEXT_H
+
+#include <mailmig/base.h>
+
+/* Copy n octets of foreign text into dst (size octets, NUL-ended), in valid UTF-8: control
+ * characters and octets that are not UTF-8 (RFC 3629) become '?', what does not fit is cut at a
+ * character and ends in "...". Returns dst. */
+char *text_clean(char *dst, size_t size, const char *src, size_t n);
+
+/* True for valid UTF-8 without NUL, overlong forms or surrogates. */
+bool text_is_utf8(const char *s, size_t n);
+
+/* Columns on a terminal, by wcwidth over UTF-8; invalid octets count one. */
+size_t text_width(const char *s);
+
+/* Case-insensitive comparison of ASCII letters, as protocol keywords want it. */
+bool text_ieq(const char *a, const char *b);
+bool text_ieqn(const char *a, size_t n, const char *b);
+
+/* strdup and printf-into-new-memory that return NULL without memory. */
+char *text_dup(const char *s);
+char *text_dupn(const char *s, size_t n);
+char *text_fmt(const char *fmt, ...) _printf_(1, 2);
+
+/* Replace an owned string by a copy of s (NULL frees). 0 or -ENOMEM. */
+int text_set(char **p, const char *s);
+
+#endif

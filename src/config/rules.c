@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config_internal.h"
+#include <mailmig/text.h>
+#include <string.h>
+
+static const config_setting_t *member(const config_setting_t *group, const char *name)
+{
+	return config_setting_get_member(group, name);
+}
+
+/* `server "isp"`; without a name the line must do. NULL without memory, which is noted. */
+static char *title(struct check *c, const char *kind, const config_setting_t *entry)
+{
+	const char *name = setting_text(entry, "name");
+	char buf[CONFIG_SHOWN_MAX];
+	char *s = name ? text_fmt("%s \"%s\"", kind, shown(buf, name)) : text_dup(kind);
+
+	if (!s)
+		c->cfg->complaints.oom = true;
+	return s;
+}
+
+static void needs(struct check *c, const config_setting_t *group, const char *key,
+		  const char *what, const char *example)
+{
+	if (!member(group, key))
+		check_complain(c, group, "%s has no %s; add %s", what, key, example);
+}
+
+/* The first of a name is right; each further one is told where the first is. */
+static void rule_doubled(struct check *c, const config_setting_t *entry,
+			 const struct name_index *index, const char *kind)
+{
+	const char *name = setting_text(entry, "name");
+	const struct name_ref *first = name ? name_index_find(index, name) : NULL;
+	char buf[CONFIG_SHOWN_MAX];
+
+	if (first && first->entry != entry)
+		check_complain(c, member(entry, "name"),
+			       "%s \"%s\" is there already (%s:%u); give it another name", kind,
+			       shown(buf, name), cfg_setting_file(first->file, first->entry),
+			       config_setting_source_line(first->entry));
+}
+
+/* ---- secrets ---- */
+
+/* The secret's setting, or NULL. More than one is complained about. prefix: "origin.". */
+static const config_setting_t *find_secret(struct check *c, const config_setting_t *group,
+					   const struct key_table *t, const char *prefix)
+{
+	const config_setting_t *first = NULL;
+	int n = config_setting_length(group);
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
+		const struct key *k = key_find(t, config_setting_name(s));
+
+		if (!k || k->type != KEY_SECRET)
+			continue;
+		if (first)
+			check_complain(c, s, "%s%s beside %s; keep one of the two", prefix,
+				       config_setting_name(s), config_setting_name(first));
+		else
+			first = s;
+	}
+	return first;
+}
+
+static void rule_inline_secret(struct check *c, const config_setting_t *group)
+{
+	const config_setting_t *s = member(group, "password");
+	mode_t mode;
+
+	if (!s)
+		return;
+
+	mode = cfg_setting_mode(c->file, s);
+	if (mode & 07)
+		check_complain(c, s,
+			       "password stands in a file that everybody may use (mode %04o); "
+			       "chmod o= %s, or put it into a password_file",
+			       mode, cfg_setting_file(c->file, s));
+}
+
+/* ---- servers ---- */
+
+static void rule_tls(struct check *c, const config_setting_t *entry)
+{
+	const char *tls = setting_text(entry, "tls");
+	int n = config_setting_length(entry);
+
+	if (!tls || strcmp(tls, "none") != 0)
+		return;
+	if (!setting_is_true(entry, "allow_cleartext"))
+		check_complain(c, member(entry, "tls"),
+			       "tls = \"none\" sends passwords and mail in the clear; write "
+			       "\"implicit\" or \"starttls\", or add allow_cleartext = true");
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *s = config_setting_get_elem(entry, (unsigned)i);
+
+		if (strncmp(config_setting_name(s), "tls_", 4) == 0 &&
+		    key_find(&keys_server, config_setting_name(s)))
+			check_complain(c, s,
+				       "%s contradicts tls = \"none\"; remove one of the two",
+				       config_setting_name(s));
+	}
+}
+
+/* With admin_user the server entry has the only secret, and SASL PLAIN is the only mechanism
+ * that can say for whom one logs in (RFC 4616). */
+static void rule_admin(struct check *c, const config_setting_t *entry, const char *what)
+{
+	const config_setting_t *secret = find_secret(c, entry, &keys_server, "");
+	const char *auth = setting_text(entry, "auth");
+
+	if (!member(entry, "admin_user")) {
+		if (secret)
+			check_complain(
+				c, secret,
+				"%s without admin_user; move it to the account's origin or "
+				"destination, or add admin_user",
+				config_setting_name(secret));
+		return;
+	}
+
+	if (!secret)
+		check_complain(c, member(entry, "admin_user"),
+			       "%s has an admin_user without password; add password_file = "
+			       "\"FILE\"",
+			       what);
+	if (auth && strcmp(auth, "login") == 0)
+		check_complain(c, member(entry, "auth"),
+			       "auth = \"login\" contradicts admin_user; write \"plain\" or "
+			       "\"auto\"");
+}
+
+void rules_server(struct check *c, const config_setting_t *entry,
+		  const struct name_index *servers)
+{
+	_cleanup_(freep) char *what = NULL;
+
+	if (!config_setting_is_group(entry))
+		return;
+	what = title(c, "server", entry);
+	if (!what)
+		return;
+
+	needs(c, entry, "name", what, "name = \"NAME\"");
+	if (!member(entry, "preset")) /* it would name the host */
+		needs(c, entry, "host", what, "host = \"imap.example.org\"");
+	rule_doubled(c, entry, servers, "server");
+	rule_tls(c, entry);
+	rule_admin(c, entry, what);
+	rule_inline_secret(c, entry);
+	if (member(entry, "tls_client_key") && !member(entry, "tls_client_cert"))
+		check_complain(
+			c, member(entry, "tls_client_key"),
+			"tls_client_key without tls_client_cert; add the certificate's file");
+}
+
+/* ---- accounts ---- */
+
+/* Complains of a dangling name; NULL then, and when a file is missing in which it may be. */
+static const config_setting_t *find_server(struct check *c, const char *side,
+					   const config_setting_t *endpoint,
+					   const struct name_index *servers)
+{
+	const char *name = setting_text(endpoint, "server");
+	const struct name_ref *ref = name ? name_index_find(servers, name) : NULL;
+	char buf[CONFIG_SHOWN_MAX], near_buf[CONFIG_SHOWN_MAX];
+	struct nearest near;
+
+	if (ref || !name || !*name || c->cfg->incomplete)
+		return ref ? ref->entry : NULL;
+
+	nearest_init(&near, name);
+	for (size_t i = 0; i < servers->n; i++)
+		nearest_try(&near, servers->v[i].name);
+	if (near.best)
+		check_complain(c, member(endpoint, "server"),
+			       "%s.server = \"%s\" is not in servers; did you mean \"%s\"?",
+			       side, shown(buf, name), shown(near_buf, near.best));
+	else
+		check_complain(c, member(endpoint, "server"),
+			       "%s.server = \"%s\" is not in servers; add it there", side,
+			       shown(buf, name));
+	return NULL;
+}
+
+static void rule_endpoint(struct check *c, const config_setting_t *account, const char *what,
+			  const char *side, const struct name_index *servers)
+{
+	const config_setting_t *e = member(account, side), *server, *secret;
+
+	if (!e) {
+		check_complain(c, account,
+			       "%s has no %s; add %s = { server = \"NAME\"; user = \"USER\"; "
+			       "password_file = \"FILE\"; }",
+			       what, side, side);
+		return;
+	}
+	if (!config_setting_is_group(e))
+		return;
+
+	secret = find_secret(c, e, &keys_endpoint, *side == 'o' ? "origin." : "destination.");
+	rule_inline_secret(c, e);
+	if (member(e, "maildir") || member(e, "eml"))
+		return; /* of another kind, which was refused */
+
+	needs(c, e, "server", side, "server = \"NAME\"");
+	needs(c, e, "user", side, "user = \"USER\"");
+	server = find_server(c, side, e, servers);
+	if (!server && !secret && member(e, "server") && c->cfg->incomplete)
+		return; /* the server may have an admin_user */
+	if (server && member(server, "admin_user")) {
+		if (secret)
+			check_complain(c, secret,
+				       "%s.%s is of no use: server \"%s\" logs in with its "
+				       "admin_user; remove it",
+				       side, config_setting_name(secret),
+				       setting_text(e, "server"));
+	} else if (!secret && !(server && member(server, "oauth"))) {
+		check_complain(c, e, "%s has no password; add password_file = \"FILE\"", side);
+	}
+}
+
+static bool same_text(const config_setting_t *a, const config_setting_t *b, const char *key)
+{
+	const char *x = setting_text(a, key), *y = setting_text(b, key);
+
+	return x && y && strcmp(x, y) == 0;
+}
+
+/* A mailbox synced with itself would copy what it has just copied. */
+static void rule_itself(struct check *c, const config_setting_t *account,
+			const struct name_index *servers)
+{
+	const config_setting_t *o = member(account, "origin"),
+			       *d = member(account, "destination");
+	const char *os = o ? setting_text(o, "server") : NULL;
+	const char *ds = d ? setting_text(d, "server") : NULL;
+	const struct name_ref *a = os ? name_index_find(servers, os) : NULL;
+	const struct name_ref *b = ds ? name_index_find(servers, ds) : NULL;
+	const config_setting_t *pa, *pb;
+
+	if (!a || !b || !same_text(o, d, "user"))
+		return;
+	if (a->entry != b->entry) {
+		/* Two entries of one machine: another port may be another server. */
+		pa = member(a->entry, "port");
+		pb = member(b->entry, "port");
+		if (!same_text(a->entry, b->entry, "host") || !pa != !pb ||
+		    (pa && config_setting_get_int(pa) != config_setting_get_int(pb)))
+			return;
+	}
+	check_complain(c, d,
+		       "origin and destination are the same mailbox; name another user or "
+		       "server");
+}
+
+void rules_account(struct check *c, const config_setting_t *entry,
+		   const struct name_index *accounts, const struct name_index *servers)
+{
+	_cleanup_(freep) char *what = NULL;
+
+	if (!config_setting_is_group(entry))
+		return;
+	what = title(c, "account", entry);
+	if (!what)
+		return;
+
+	needs(c, entry, "name", what, "name = \"NAME\"");
+	rule_doubled(c, entry, accounts, "account");
+	rule_endpoint(c, entry, what, "origin", servers);
+	rule_endpoint(c, entry, what, "destination", servers);
+	rule_itself(c, entry, servers);
+}

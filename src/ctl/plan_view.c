@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_internal.h"
+
+#include <inttypes.h>
+#include <mailmig/parse.h>
+#include <string.h>
+
+enum column {
+	COLUMN_ORIGIN,
+	COLUMN_ARROW,
+	COLUMN_DESTINATION,
+	COLUMN_MESSAGES,
+	COLUMN_COPY,
+	COLUMN_BYTES,
+	COLUMN_FLAGS,
+	COLUMN_NOTE,
+	N_COLUMNS,
+};
+
+static const struct table_column columns[N_COLUMNS] = {
+	[COLUMN_ORIGIN] = {"ORIGIN", false, true},
+	[COLUMN_ARROW] = {"", false, false},
+	[COLUMN_DESTINATION] = {"DESTINATION", false, true},
+	[COLUMN_MESSAGES] = {"MESSAGES", true, false},
+	[COLUMN_COPY] = {"TO COPY", true, false},
+	[COLUMN_BYTES] = {"BYTES", true, false},
+	[COLUMN_FLAGS] = {"FLAGS", true, false},
+	[COLUMN_NOTE] = {"", false, true},
+};
+
+static void number(char *buf, size_t n, const json_t *event, const char *key)
+{
+	/* What the event does not say is left open, not shown as nothing. */
+	if (json_is_number(json_object_get(event, key)))
+		(void)snprintf(buf, n, "%" PRIu64, member_u64(event, key));
+	else
+		(void)snprintf(buf, n, "-");
+}
+
+static int add_folder(struct table *t, const struct look *l, const json_t *event)
+{
+	static const enum colour colours[N_COLUMNS] = {[COLUMN_NOTE] = COLOUR_WARN};
+	const char *result = member_str(event, "result");
+	const char *cells[N_COLUMNS] = {0};
+	char messages[24], copy[24], bytes[32], flags[24], note[128] = "";
+
+	number(messages, sizeof(messages), event, "messages");
+	number(copy, sizeof(copy), event, "copied");
+	number(flags, sizeof(flags), event, "flags_updated");
+	if (json_is_number(json_object_get(event, "bytes")))
+		(void)format_size(bytes, sizeof(bytes), member_u64(event, "bytes"));
+	else
+		(void)snprintf(bytes, sizeof(bytes), "-");
+
+	if (member_bool(event, "created"))
+		(void)snprintf(note, sizeof(note), "will be created");
+	else if (*result && strcmp(result, "ok") != 0)
+		(void)snprintf(note, sizeof(note), "%s", result);
+
+	cells[COLUMN_ORIGIN] = member_str(event, "folder");
+	cells[COLUMN_ARROW] = l->utf8 ? "→" : "->";
+	cells[COLUMN_DESTINATION] = member_str(event, "destination");
+	if (!*cells[COLUMN_DESTINATION])
+		cells[COLUMN_ARROW] = "";
+	cells[COLUMN_MESSAGES] = messages;
+	cells[COLUMN_COPY] = copy;
+	cells[COLUMN_BYTES] = bytes;
+	cells[COLUMN_FLAGS] = flags;
+	cells[COLUMN_NOTE] = note;
+	return table_add(t, NULL, COLOUR_NONE, cells, colours);
+}
+
+int plan_view(FILE *f, const struct look *l, const json_t *folder_events)
+{
+	_cleanup_(table_freep) struct table *t = NULL;
+	const json_t *event;
+	size_t i;
+	int r;
+
+	if (json_array_size(folder_events) == 0)
+		return 0;
+
+	r = table_new(&t, columns, N_COLUMNS);
+	if (r < 0)
+		return r;
+
+	json_array_foreach(folder_events, i, event)
+	{
+		r = add_folder(t, l, event);
+		if (r < 0)
+			return r;
+	}
+	table_print(t, f, l);
+	return 0;
+}

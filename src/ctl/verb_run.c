@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_follow.h"
+
+#include <string.h>
+
+static int usage(const char *text, const char *advice)
+{
+	struct mm_err err = {0};
+
+	(void)mm_err_set(&err, MM_SCOPE_JOB, MM_RETRY_NEVER, -EINVAL, "%s", text);
+	(void)mm_err_class(&err, MM_CLASS_USAGE, "%s", advice);
+	return trouble_report(&err);
+}
+
+static json_t *run_parameters(const struct ctl_args *a, bool dry_run)
+{
+	_cleanup_(json_decrefp) json_t *o = json_object();
+	json_t *names = json_array();
+
+	if (!o || !names || json_object_set_new(o, "accounts", names) < 0)
+		return NULL;
+	for (size_t i = 0; i < a->n_names; i++)
+		if (json_array_append_new(names, json_string(a->names[i])) < 0)
+			return NULL;
+	if (ctl_has(a, OPT_ALL) && json_object_set_new(o, "all", json_true()) < 0)
+		return NULL;
+	if (dry_run && json_object_set_new(o, "dry_run", json_true()) < 0)
+		return NULL;
+	if (ctl_has(a, OPT_FAIL_FAST) && json_object_set_new(o, "fail_fast", json_true()) < 0)
+		return NULL;
+	return STEAL(o);
+}
+
+static int queue(struct ctl *c, const json_t *parameters)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
+	struct mm_err err = {0};
+	const json_t *run;
+	size_t i;
+
+	if (ctl_call(c, CONTROL_INTERFACE ".Run", parameters, &reply, &err) < 0)
+		return trouble_report(&err);
+	if (reply.error)
+		return trouble_reply(&reply);
+
+	if (ctl_has(&c->args, OPT_JSON)) {
+		ctl_print_json(c, reply.parameters);
+		return CTL_EXIT_OK;
+	}
+	if (ctl_has(&c->args, OPT_QUIET))
+		return CTL_EXIT_OK;
+	json_array_foreach(json_object_get(reply.parameters, "runs"), i, run)
+	{
+		put_clean(c->term.out, member_str(run, "account"));
+		fputs(": queued, run ", c->term.out);
+		put_clean(c->term.out, member_str(run, "run"));
+		fputc('\n', c->term.out);
+	}
+	return CTL_EXIT_OK;
+}
+
+static int follow_daemon(struct ctl *c, const json_t *parameters, int signal_fd, bool plan)
+{
+	_cleanup_(source_freep) struct source *s = NULL;
+	struct mm_err err = {0};
+
+	if (source_daemon_new(c, parameters, &s, &err) < 0)
+		return trouble_report(&err);
+	return follow_run(c, s, signal_fd, plan, NULL);
+}
+
+/* One worker after the other; the highest code counts, as with the daemon. */
+static int follow_workers(struct ctl *c, int signal_fd, bool dry_run, bool plan)
+{
+	int code = CTL_EXIT_OK;
+
+	for (size_t i = 0; i < c->args.n_names; i++) {
+		_cleanup_(source_freep) struct source *s = NULL;
+		struct mm_err err = {0};
+		int one;
+
+		if (source_worker_new(c, c->args.names[i], dry_run, &s, &err) < 0)
+			one = trouble_report(&err);
+		else
+			one = follow_run(c, s, signal_fd, plan, c->args.names[i]);
+		code = MAX_OF(code, one);
+		/* Who asks for the end does not ask for the next one. */
+		if (one == CTL_EXIT_CANCELLED || (one != 0 && ctl_has(&c->args, OPT_FAIL_FAST)))
+			break;
+	}
+	return code;
+}
+
+static int run_or_plan(struct ctl *c, bool dry_run, bool plan)
+{
+	_cleanup_(json_decrefp) json_t *parameters = run_parameters(&c->args, dry_run);
+	_cleanup_(closep) int signal_fd = -1;
+	struct mm_err err = {0};
+
+	if (!parameters)
+		return usage("a name is not UTF-8", "mailmigctl status lists the names");
+	if (ctl_has(&c->args, OPT_NO_WAIT))
+		return queue(c, parameters);
+
+	if (follow_signals(&signal_fd, &err) < 0)
+		return trouble_report(&err);
+	if (ctl_has(&c->args, OPT_LOCAL))
+		return follow_workers(c, signal_fd, dry_run, plan);
+	return follow_daemon(c, parameters, signal_fd, plan);
+}
+
+int verb_run(struct ctl *c)
+{
+	bool local = ctl_has(&c->args, OPT_LOCAL), dry = ctl_has(&c->args, OPT_DRY_RUN);
+
+	if (local && ctl_has(&c->args, OPT_ALL))
+		return usage(
+			"--all is not for --local: the accounts are known to mailmigd only",
+			"name the accounts: mailmigctl run --local NAME...");
+	if (local && ctl_has(&c->args, OPT_NO_WAIT))
+		return usage("--no-wait is not for --local: the run ends with mailmigctl",
+			     "leave out one of them");
+	return run_or_plan(c, dry, false);
+}
+
+int verb_plan(struct ctl *c)
+{
+	return run_or_plan(c, true, true);
+}

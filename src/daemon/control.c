@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon_internal.h"
+
+#include "access.h"
+#include <mailmig/clock.h>
+#include <string.h>
+
+/* The methods of io.mailmig.Control. */
+
+#define ERROR(name)      CONTROL_INTERFACE "." name
+#define HAVE_MAX         50   /* accounts named to somebody who mistyped one */
+#define COMPLAINTS_MAX   1000 /* lines of a rejected configuration */
+#define HISTORY_LIST_MAX HISTORY_RUNS_KEPT
+
+static bool permit(struct varlink_call *call, void *userdata)
+{
+	const struct varlink_peer *peer = varlink_call_peer(call);
+	const struct daemon *d = userdata;
+
+	if (access_allowed(peer, geteuid(), d->has_group, d->group))
+		return true;
+	varlink_call_error(call, ERROR("PermissionDenied"),
+			   json_pack("{s:I}", "uid", (json_int_t)peer->uid));
+	return false;
+}
+
+static void answer_failed(struct varlink_call *call, const char *text, const char *advice,
+			  int exit_code)
+{
+	varlink_call_error(call, ERROR("Failed"),
+			   json_pack("{s:s, s:s, s:i}", "text", text, "advice", advice,
+				     "exit_code", exit_code));
+}
+
+static void answer_no_memory(struct varlink_call *call)
+{
+	answer_failed(call, "mailmigd has not enough memory for this",
+		      "try again, or raise MemoryMax= of mailmigd.service", EXIT_CODE_LOCAL);
+}
+
+static void answer_no_account(const struct daemon *d, struct varlink_call *call,
+			      const char *name)
+{
+	_cleanup_(json_decrefp) json_t *have = json_array();
+
+	for (size_t i = 0; i < MIN_OF(d->config->n_accounts, (size_t)HAVE_MAX); i++)
+		(void)json_array_append_new(have, json_string(d->config->accounts[i].name));
+	varlink_call_error(call, ERROR("NoSuchAccount"),
+			   json_pack("{s:s, s:O}", "account", name, "have", have));
+}
+
+static void do_version(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	const struct daemon *d = userdata;
+	char since[32];
+
+	varlink_call_reply(call, json_pack("{s:s, s:i, s:s}", "version", MAILMIG_VERSION, "pid",
+					   (int)getpid(), "since",
+					   clock_rfc3339(d->since_usec, since, sizeof(since))));
+}
+
+static void do_status(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	const json_t *names = json_object_get(parameters, "accounts");
+	struct daemon *d = userdata;
+	json_t *status;
+
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (!config_find_account(d->config, name)) {
+			answer_no_account(d, call, name);
+			return;
+		}
+	}
+
+	status = status_to_json(d, names);
+	if (!status)
+		answer_no_memory(call);
+	else
+		varlink_call_reply(call, json_pack("{s:o}", "status", status));
+}
+
+/* ---- Run ---- */
+
+struct request {
+	bool all;
+	bool dry_run;
+	bool fail_fast;
+	const struct config_account **accounts; /* each once */
+	size_t n;
+	struct run **runs;
+};
+
+static void request_done(struct request *q)
+{
+	free(q->accounts);
+	free(q->runs);
+}
+
+static void add_account(struct request *q, const struct config_account *a)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (q->accounts[i] == a)
+			return;
+	q->accounts[q->n++] = a;
+}
+
+/* Which accounts are meant. False: the call was answered with an error. */
+static bool find_accounts(struct daemon *d, struct varlink_call *call, const json_t *names,
+			  struct request *q)
+{
+	for (size_t i = 0; q->all && i < d->config->n_accounts; i++)
+		if (d->config->accounts[i].enabled)
+			add_account(q, &d->config->accounts[i]);
+
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+		const struct config_account *a = config_find_account(d->config, name);
+
+		if (!a) {
+			answer_no_account(d, call, name);
+			return false;
+		}
+		if (!a->enabled) {
+			varlink_call_error(call, ERROR("AccountDisabled"),
+					   json_pack("{s:s}", "account", name));
+			return false;
+		}
+		add_account(q, a);
+	}
+	return true;
+}
+
+/* May the call have the run that an account has already? With "more" it joins it, unless one is
+ * dry and the other is not. Of --all, what runs is as good as asked for. */
+static bool may_join(const struct varlink_call *call, const struct request *q,
+		     const struct run *r)
+{
+	return r->dry_run == q->dry_run && (varlink_call_wants_more(call) || q->all);
+}
+
+static bool find_runs(struct daemon *d, struct varlink_call *call, struct request *q)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		struct run *r = daemon_find_run(d, q->accounts[i]->name);
+
+		if (r && !may_join(call, q, r)) {
+			varlink_call_error(
+				call, ERROR("AlreadyRunning"),
+				json_pack("{s:s, s:s}", "account", r->account, "run", r->id));
+			return false;
+		}
+		q->runs[i] = r;
+	}
+	return true;
+}
+
+/* All or none: what was queued for a request that then fails is taken back. */
+static bool queue_runs(struct daemon *d, struct request *q)
+{
+	uint64_t batch = ++d->last_batch;
+
+	for (size_t i = 0; i < q->n; i++) {
+		if (q->runs[i])
+			continue;
+		if (run_new(d, q->accounts[i], q->dry_run, batch, q->fail_fast, &q->runs[i]) ==
+		    0)
+			continue;
+		for (size_t k = 0; k < i; k++)
+			if (q->runs[k]->batch == batch)
+				run_cancel(q->runs[k],
+					   "not started: no memory for its request");
+		return false;
+	}
+	return true;
+}
+
+static void do_run(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	const json_t *names = json_object_get(parameters, "accounts");
+	const json_t *fail_fast = json_object_get(parameters, "fail_fast");
+	struct daemon *d = userdata;
+	_cleanup_(request_done) struct request q = {
+		.all = json_is_true(json_object_get(parameters, "all")),
+		.dry_run = json_is_true(json_object_get(parameters, "dry_run")),
+		.fail_fast = json_is_boolean(fail_fast) ? json_is_true(fail_fast)
+							: d->config->stop_on_error,
+	};
+	size_t room = d->config->n_accounts + json_array_size(names) + 1;
+
+	if (q.all == (json_array_size(names) > 0)) {
+		varlink_call_invalid_parameter(call, q.all ? "all" : "accounts");
+		return;
+	}
+	if (d->draining) {
+		answer_failed(call, "mailmigd is stopping", "run again when it is back",
+			      EXIT_CODE_CANCEL);
+		return;
+	}
+
+	q.accounts = calloc(room, sizeof(*q.accounts));
+	q.runs = calloc(room, sizeof(*q.runs));
+	if (!q.accounts || !q.runs) {
+		answer_no_memory(call);
+		return;
+	}
+	if (!find_accounts(d, call, names, &q) || !find_runs(d, call, &q))
+		return;
+	if (q.n == 0) {
+		answer_failed(call, "there is no enabled account in the configuration",
+			      "add one: see mailmig.conf(5)", EXIT_CODE_CONFIG);
+		return;
+	}
+	if (!queue_runs(d, &q) || follow_new(d, call, q.runs, q.n) < 0)
+		answer_no_memory(call);
+}
+
+/* ---- the others ---- */
+
+static void do_cancel(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	const char *account = json_string_value(json_object_get(parameters, "account"));
+	struct daemon *d = userdata;
+	struct run *r = daemon_find_run(d, account);
+
+	if (!r && !config_find_account(d->config, account)) {
+		answer_no_account(d, call, account);
+		return;
+	}
+	if (!r) {
+		varlink_call_error(call, ERROR("NotRunning"),
+				   json_pack("{s:s}", "account", account));
+		return;
+	}
+	run_cancel(r, "cancelled before it started");
+	varlink_call_reply(call, json_pack("{s:b}", "cancelled", true));
+}
+
+static void do_reload(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	_cleanup_(config_errors_done) struct config_errors errors = {0};
+	_cleanup_(json_decrefp) json_t *lines = json_array();
+	struct daemon *d = userdata;
+	int r;
+
+	r = daemon_reload(d, &errors);
+	if (r >= 0) {
+		varlink_call_reply(call, json_pack("{s:I}", "accounts",
+						   (json_int_t)d->config->n_accounts));
+		return;
+	}
+	if (errors.n == 0) {
+		answer_no_memory(call);
+		return;
+	}
+
+	for (size_t i = 0; i < MIN_OF(errors.n, (size_t)COMPLAINTS_MAX); i++)
+		(void)json_array_append_new(lines, json_string(errors.lines[i]));
+	varlink_call_error(call, ERROR("ConfigInvalid"), json_pack("{s:O}", "errors", lines));
+}
+
+static int add_run(struct run_summary *s, void *userdata)
+{
+	return json_array_append_new(userdata, run_summary_to_json(s)) < 0 ? -ENOMEM : 0;
+}
+
+static void do_history(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	const char *account = json_string_value(json_object_get(parameters, "account"));
+	const json_t *limit = json_object_get(parameters, "limit");
+	json_int_t n =
+		json_is_integer(limit) ? json_integer_value(limit) : HISTORY_LIST_DEFAULT;
+	_cleanup_(json_decrefp) json_t *runs = json_array();
+	struct daemon *d = userdata;
+	struct mm_err err = {0};
+	json_t *answer;
+
+	if (n < 1) {
+		varlink_call_invalid_parameter(call, "limit");
+		return;
+	}
+	if (!config_find_account(d->config, account)) {
+		answer_no_account(d, call, account);
+		return;
+	}
+	if (!runs ||
+	    history_list(d->history, account, (uint32_t)MIN_OF(n, (json_int_t)HISTORY_LIST_MAX),
+			 add_run, runs, &err) < 0) {
+		answer_failed(call, *err.text ? err.text : "cannot read the run history",
+			      err.advice, EXIT_CODE_LOCAL);
+		return;
+	}
+
+	answer = json_pack("{s:O}", "runs", runs);
+	if (answer)
+		status_fit(answer, runs);
+	varlink_call_reply(call, answer);
+}
+
+static const struct varlink_param no_params[] = {{0}};
+static const struct varlink_param status_params[] = {{"accounts", VARLINK_STRINGS, true}, {0}};
+static const struct varlink_param run_params[] = {
+	{"accounts", VARLINK_STRINGS, true},
+	{"all", VARLINK_BOOL, true},
+	{"dry_run", VARLINK_BOOL, true},
+	{"fail_fast", VARLINK_BOOL, true},
+	{0},
+};
+static const struct varlink_param cancel_params[] = {{"account", VARLINK_STRING, false}, {0}};
+static const struct varlink_param history_params[] = {
+	{"account", VARLINK_STRING, false},
+	{"limit", VARLINK_INT, true},
+	{0},
+};
+
+static const struct varlink_method methods[] = {
+	{"Version", no_params, do_version},
+	{"Status", status_params, do_status},
+	{"Run", run_params, do_run},
+	{"Cancel", cancel_params, do_cancel},
+	{"Reload", no_params, do_reload},
+	{"History", history_params, do_history},
+	{0},
+};
+
+const struct varlink_interface control_interface = {
+	.name = CONTROL_INTERFACE,
+	.description = control_interface_description,
+	.methods = methods,
+	.permit = permit,
+};

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon_internal.h"
+
+#include "messages.h"
+#include "worker_event.h"
+#include <inttypes.h>
+#include <mailmig/clock.h>
+#include <mailmig/log.h>
+#include <mailmig/parse.h>
+#include <mailmig/text.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Entries a run may have its worker write to the journal: a worker gone mad must not fill it.
+ */
+#define LOG_EVENTS_MAX 1000
+
+struct run *run_free(struct run *r)
+{
+	struct daemon *d;
+
+	if (!r)
+		return NULL;
+
+	d = r->daemon;
+	if (r->prev)
+		r->prev->next = r->next;
+	else if (d->runs == r)
+		d->runs = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	else if (d->runs_tail == r)
+		d->runs_tail = r->prev;
+
+	worker_done(r);
+	run_summary_done(&r->summary);
+	json_decref(r->progress);
+	free(r->account);
+	free(r->server[0]);
+	free(r->server[1]);
+	free(r->trouble);
+	free(r);
+	return NULL;
+}
+
+struct run *daemon_find_run(struct daemon *d, const char *account)
+{
+	for (struct run *r = d->runs; r; r = r->next)
+		if (strcmp(r->account, account) == 0)
+			return r;
+	return NULL;
+}
+
+int run_new(struct daemon *d, const struct config_account *a, bool dry_run, uint64_t batch,
+	    bool fail_fast, struct run **ret)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	int q;
+
+	if (!r)
+		return -ENOMEM;
+
+	r->daemon = d;
+	r->fd = -1;
+	r->prev = d->runs_tail;
+	if (r->prev)
+		r->prev->next = r;
+	else
+		d->runs = r;
+	d->runs_tail = r;
+
+	r->dry_run = dry_run;
+	r->batch = batch;
+	r->fail_fast = fail_fast;
+	q = text_set(&r->account, a->name);
+	if (q >= 0)
+		q = text_set(&r->summary.job, job_kind_name(a->job.kind));
+	if (q >= 0)
+		q = run_id_new(r->id);
+	if (q < 0) {
+		(void)run_free(r);
+		return q;
+	}
+
+	*ret = r;
+	daemon_schedule_soon(d);
+	return 0;
+}
+
+void run_set_trouble(struct run *r, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (r->trouble)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->trouble = text_dup(text); /* without memory the report is poorer, no more */
+}
+
+/* Trouble with the history is told once, not at every run. */
+static void report_history(struct daemon *d, int result, const struct mm_err *err)
+{
+	_cleanup_(freep) char *set_aside = history_take_set_aside(d->history);
+	struct mm_log_fields f = {.message_id = MESSAGE_HISTORY_BROKEN};
+
+	if (set_aside)
+		mm_log(LOG_ERR, &f,
+		       "the run history was corrupt: kept as %s, a new one was begun",
+		       set_aside);
+
+	f.message_id = MESSAGE_HISTORY_NOT_KEPT;
+	if (result < 0 && !d->history_trouble)
+		mm_log(LOG_ERR, &f, "%s, going on without", err->text);
+	if (result >= 0 && d->history_trouble)
+		mm_log(LOG_NOTICE, NULL, "the run history is written again");
+	d->history_trouble = result < 0;
+}
+
+void run_start(struct run *r, const struct config_account *a, const struct queue_entry *e,
+	       uint32_t lanes)
+{
+	struct mm_log_fields f = {.message_id = MESSAGE_RUN_STARTED,
+				  .account = r->account,
+				  .run = r->id,
+				  .job = r->summary.job};
+	struct job job = a->job; /* shallow: lent to worker_start() */
+	struct mm_err err = {0};
+	int q;
+
+	r->state = RUN_RUNNING;
+	r->started_usec = clock_wall_usec();
+	for (size_t i = 0; i < ELEMENTS(r->server); i++) {
+		r->connections[i] = e->need[i].connections;
+		if (text_set(&r->server[i], e->need[i].server) < 0)
+			r->connections[i] = 0;
+	}
+
+	if (!r->dry_run) {
+		q = history_begin(r->daemon->history, r->id, r->account, r->summary.job,
+				  r->started_usec, &err);
+		report_history(r->daemon, q, &err);
+	}
+
+	job.run_id = r->id;
+	job.dry_run = r->dry_run;
+	job.connections = lanes;
+	q = worker_start(r, &job, &err);
+	if (q < 0) {
+		run_set_trouble(r, "%s", err.text);
+		run_finish(r);
+		return;
+	}
+	mm_log(LOG_INFO, &f, "%s: %srun started", r->account, r->dry_run ? "dry " : "");
+}
+
+void run_cancel(struct run *r, const char *why)
+{
+	r->cancelled = true;
+	if (r->state == RUN_QUEUED) {
+		run_set_trouble(r, "%s", why);
+		run_finish(r);
+		return;
+	}
+	worker_cancel(r, r->daemon->cancel_grace_usec);
+}
+
+/* ---- what the worker says ---- */
+
+static void handle_log(struct run *r, const json_t *event)
+{
+	struct mm_log_fields f = {.account = r->account, .run = r->id, .job = r->summary.job};
+
+	if (r->n_log < LOG_EVENTS_MAX)
+		mm_log(worker_event_log_level(event), &f, "%s: %s", r->account,
+		       json_string_value(json_object_get(event, "text")));
+	else if (r->n_log == LOG_EVENTS_MAX)
+		mm_log(LOG_WARNING, &f, "%s: more entries of this run are left out",
+		       r->account);
+	r->n_log++;
+}
+
+static int handle_done(struct run *r, const json_t *event)
+{
+	struct run_summary s = {0};
+	int q;
+
+	q = run_summary_from_json(&s, event);
+	if (q < 0)
+		return q;
+	if (s.result == RUN_INTERRUPTED) /* that is ours to say */
+		s.result = RUN_FAILED;
+	free(s.job);
+	s.job = STEAL(r->summary.job);
+	run_summary_done(&r->summary);
+	r->summary = s;
+	r->done = true;
+	return 0;
+}
+
+int run_handle_event(struct run *r, json_t *event, size_t size)
+{
+	json_t *progress;
+	int kind;
+
+	if (r->done)
+		return 0; /* nothing counts after the result */
+
+	kind = worker_event_check(event, size, r->account, r->id);
+	switch (kind) {
+	case WORKER_EVENT_DONE:
+		return handle_done(r, event); /* followers get it when the worker has left */
+	case WORKER_EVENT_LOG:
+		handle_log(r, event);
+		break;
+	case WORKER_EVENT_PROGRESS:
+		progress = worker_event_progress(event);
+		if (progress) {
+			json_decref(r->progress);
+			r->progress = progress;
+		}
+		break;
+	default:
+		if (kind < 0)
+			return kind;
+		break;
+	}
+	follow_event(r, event, kind == WORKER_EVENT_PROGRESS);
+	return 0;
+}
+
+/* ---- its result ---- */
+
+static void result_without_done(struct run *r, struct run_summary *s)
+{
+	const char *text = r->trouble ? r->trouble : "the run ended without a reason";
+	const char *advice = "nothing is lost: the next run goes on where this one stopped";
+
+	if (r->cancelled) {
+		s->result = RUN_CANCELLED;
+		s->exit_code = EXIT_CODE_CANCEL;
+	} else if (r->child_exit) {
+		s->result = RUN_INTERRUPTED;
+		s->exit_code = EXIT_CODE_LOCAL;
+	} else {
+		s->result = RUN_FAILED;
+		s->exit_code = EXIT_CODE_LOCAL;
+	}
+	/* Without memory the summary has no error; the journal has the text. */
+	(void)run_summary_add_error(s, NULL, 0,
+				    r->cancelled ? MM_CLASS_CANCELLED : MM_CLASS_LOCAL, text,
+				    r->started_usec ? advice : "");
+}
+
+static void log_result(const struct run *r, const struct run_summary *s)
+{
+	static const struct {
+		const char *message_id;
+		int level;
+		const char *words;
+	} kinds[] = {
+		[RUN_OK] = {MESSAGE_RUN_OK, LOG_INFO, "done"},
+		[RUN_PARTIAL] = {MESSAGE_RUN_PARTIAL, LOG_WARNING, "done, not all messages"},
+		[RUN_FAILED] = {MESSAGE_RUN_FAILED, LOG_ERR, "failed"},
+		[RUN_CANCELLED] = {MESSAGE_RUN_CANCELLED, LOG_NOTICE, "cancelled"},
+		[RUN_INTERRUPTED] = {MESSAGE_RUN_INTERRUPTED, LOG_ERR, "interrupted"},
+	};
+	const struct mm_log_fields f = {.message_id = kinds[s->result].message_id,
+					.account = r->account,
+					.run = r->id,
+					.job = s->job,
+					.result = run_result_name(s->result)};
+	bool failed = s->result != RUN_OK && s->n_errors > 0;
+	char size[32], span[32];
+
+	mm_log(kinds[s->result].level, &f,
+	       "%s: %srun %s: %" PRIu64 " copied (%s), %" PRIu64 " present, %" PRIu64
+	       " skipped, %" PRIu64 " failed, %" PRIu64 " flags changed in %s%s%s",
+	       r->account, r->dry_run ? "dry " : "", kinds[s->result].words, s->copied,
+	       format_size(size, sizeof(size), s->bytes), s->present, s->skipped, s->failed,
+	       s->flags_updated,
+	       format_span(span, sizeof(span), s->finished_usec - s->started_usec),
+	       failed ? "; " : "", failed ? s->errors[0].text : "");
+}
+
+/* Write what could not be written when it happened. */
+static void save_unsaved(struct daemon *d)
+{
+	struct mm_err err;
+
+	for (size_t i = 0; i < d->config->n_accounts; i++)
+		if (d->records[i].unsaved &&
+		    history_finish(d->history, &d->records[i].last, &err) == 0)
+			d->records[i].unsaved = false;
+}
+
+static void record_result(struct run *r, struct run_summary *s)
+{
+	struct daemon *d = r->daemon;
+	struct record *record = daemon_record(d, r->account);
+	struct mm_err err = {0};
+	int q;
+
+	q = history_finish(d->history, s, &err);
+	report_history(d, q, &err);
+
+	if (record) {
+		run_summary_done(&record->last);
+		record->last = *s;
+		*s = (struct run_summary){0};
+		record->unsaved = q < 0;
+		if (record->last.result == RUN_OK)
+			record->last_success_usec = record->last.finished_usec;
+	}
+	if (q >= 0)
+		save_unsaved(d);
+}
+
+static void take_back_batch(struct daemon *d, uint64_t batch)
+{
+	for (struct run *r = d->runs, *next; r; r = next) {
+		next = r->next;
+		if (r->batch == batch && r->state == RUN_QUEUED)
+			run_cancel(r, "not started: an earlier run of the same request failed");
+	}
+}
+
+void run_finish(struct run *r)
+{
+	_cleanup_(run_summary_done) struct run_summary s = r->summary;
+	struct daemon *d = r->daemon;
+	bool stop = r->fail_fast;
+	uint64_t batch = r->batch;
+
+	r->summary = (struct run_summary){0};
+	s.finished_usec = clock_wall_usec();
+	s.started_usec = r->started_usec ? r->started_usec : s.finished_usec;
+	s.finished_usec = MAX_OF(s.finished_usec, s.started_usec);
+	s.dry_run = r->dry_run;
+	if (!r->done)
+		result_without_done(r, &s);
+	stop = stop && (s.result == RUN_FAILED || s.result == RUN_INTERRUPTED);
+
+	/* The names are ours, whatever the worker called itself. */
+	if (text_set(&s.id, r->id) < 0 || text_set(&s.account, r->account) < 0) {
+		free(s.id);
+		s.id = NULL;
+	}
+
+	log_result(r, &s);
+	follow_run_ended(r, &s);
+	if (r->started_usec && !r->dry_run && s.id)
+		record_result(r, &s);
+	(void)run_free(r);
+	if (stop)
+		take_back_batch(d, batch);
+	daemon_schedule_soon(d);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon_internal.h"
+
+#include <mailmig/buf.h>
+#include <mailmig/clock.h>
+#include <mailmig/jsonio.h>
+#include <string.h>
+
+/* What a message must leave free for its frame ("parameters", "continues"). */
+#define FRAME_MAX 256
+
+static json_t *time_or_null(uint64_t wall_usec)
+{
+	char buf[32];
+
+	return wall_usec ? json_string(clock_rfc3339(wall_usec, buf, sizeof(buf)))
+			 : json_null();
+}
+
+static bool is_failing(const struct record *record)
+{
+	return record->last.id &&
+	       (record->last.result == RUN_FAILED || record->last.result == RUN_INTERRUPTED);
+}
+
+static const char *state_name(const struct record *record, const struct run *r)
+{
+	if (r)
+		return r->state == RUN_RUNNING ? "running" : "queued";
+	if (!record->last.id)
+		return "never-run";
+	return is_failing(record) ? "failed" : "idle";
+}
+
+static json_t *account_to_json(struct daemon *d, size_t i)
+{
+	const struct config_account *a = &d->config->accounts[i];
+	const struct record *record = &d->records[i];
+	const struct run *r = daemon_find_run(d, a->name);
+
+	return json_pack("{s:s, s:n, s:s, s:b, s:s, s:o, s:{s:b, s:n}, s:o, s:o, s:{s:I, s:I}, "
+			 "s:o}",
+			 "name", a->name, "group", "mode", job_kind_name(a->job.kind),
+			 "enabled", a->enabled, "state", state_name(record, r), "run",
+			 r ? json_string(r->id) : json_null(), "timer", "enabled", false,
+			 "next", "last_run",
+			 record->last.id ? run_summary_to_json(&record->last) : json_null(),
+			 "last_success", time_or_null(record->last_success_usec), "totals",
+			 "messages", (json_int_t)record->last.total_messages, "bytes",
+			 (json_int_t)record->last.total_bytes, "progress",
+			 r && r->progress ? json_incref(r->progress) : json_null());
+}
+
+static bool is_wanted(const char *account, const json_t *names)
+{
+	if (json_array_size(names) == 0)
+		return true;
+	for (size_t i = 0; i < json_array_size(names); i++)
+		if (strcmp(json_string_value(json_array_get(names, i)), account) == 0)
+			return true;
+	return false;
+}
+
+static void count_runs(const struct daemon *d, size_t *ret_running, size_t *ret_queued)
+{
+	*ret_running = *ret_queued = 0;
+	for (const struct run *r = d->runs; r; r = r->next)
+		(*(r->state == RUN_RUNNING ? ret_running : ret_queued))++;
+}
+
+/* Octets of a message as it would travel. */
+static size_t measure(const json_t *o)
+{
+	return json_dumpb(o, NULL, 0, JSON_COMPACT);
+}
+
+void status_fit(json_t *message, json_t *summaries)
+{
+	if (measure(message) <= JSONIO_MESSAGE_MAX - FRAME_MAX)
+		return;
+	for (size_t i = 0; i < json_array_size(summaries); i++) {
+		json_t *errors = json_object_get(json_array_get(summaries, i), "errors");
+
+		if (errors)
+			(void)json_array_clear(errors);
+	}
+}
+
+/* All accounts with a hundred errors each are too much for one message: those who want them ask
+ * for the account. */
+static int fit_accounts(json_t *status, const json_t *accounts)
+{
+	_cleanup_(json_decrefp) json_t *last_runs = json_array();
+
+	if (!last_runs)
+		return -ENOMEM;
+	for (size_t i = 0; i < json_array_size(accounts); i++) {
+		json_t *last = json_object_get(json_array_get(accounts, i), "last_run");
+
+		if (json_is_object(last) && json_array_append(last_runs, last) < 0)
+			return -ENOMEM;
+	}
+	status_fit(status, last_runs);
+	return 0;
+}
+
+json_t *status_to_json(struct daemon *d, const json_t *names)
+{
+	_cleanup_(json_decrefp) json_t *accounts = json_array();
+	_cleanup_(json_decrefp) json_t *status = NULL;
+	size_t n_running, n_queued;
+
+	if (!accounts)
+		return NULL;
+	for (size_t i = 0; i < d->config->n_accounts; i++)
+		if (is_wanted(d->config->accounts[i].name, names) &&
+		    json_array_append_new(accounts, account_to_json(d, i)) < 0)
+			return NULL;
+
+	count_runs(d, &n_running, &n_queued);
+	status = json_pack("{s:s, s:{s:i, s:o, s:I, s:I}, s:O}", "version", MAILMIG_VERSION,
+			   "daemon", "pid", (int)getpid(), "since", time_or_null(d->since_usec),
+			   "jobs_running", (json_int_t)n_running, "jobs_queued",
+			   (json_int_t)n_queued, "accounts", accounts);
+	if (!status || fit_accounts(status, accounts) < 0)
+		return NULL;
+	return STEAL(status);
+}
+
+char *status_text(const struct daemon *d)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	size_t n_running, n_queued, n_busy = 0, n_failing = 0;
+
+	count_runs(d, &n_running, &n_queued);
+	for (const struct run *r = d->runs; r; r = r->next)
+		n_busy += config_find_account(d->config, r->account) != NULL;
+	for (size_t i = 0; i < d->config->n_accounts; i++)
+		n_failing += is_failing(&d->records[i]);
+
+	if (d->draining)
+		(void)buf_adds(&b, "stopping; ");
+	if (d->config->n_accounts == 0 && !d->runs)
+		(void)buf_adds(&b, "no accounts configured; see mailmig.conf(5)");
+	else
+		(void)buf_addf(&b, "%zu running, %zu queued, %zu idle", n_running, n_queued,
+			       d->config->n_accounts - n_busy);
+	if (n_failing > 0)
+		(void)buf_addf(&b, "; %zu failing", n_failing);
+	return buf_take(&b);
+}

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages that are at the destination already, though the state does not know them under this
+ * UID: placed by another tool, by a run whose state was lost, or by an upload whose answer never
+ * came. They are found by looking, never assumed. */
+#include <mailmig/clock.h>
+#include <mailmig/flags.h>
+#include <mailmig/text.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "engine_internal.h"
+
+/* ---- reading ---- */
+
+static int keep(struct match_list *to, struct message *m, struct mm_err *reterr)
+{
+	struct match_item *it = match_add(to);
+
+	if (!it)
+		return mm_err_oom(reterr);
+	it->uid = m->uid;
+	it->size = m->size;
+	it->fingerprint = m->fingerprint;
+	it->flags = STEAL(m->flags);
+	return 0;
+}
+
+/* Destination messages from UID `from` on that no row owns. */
+static int read_candidates(struct folder_work *w, uint32_t from, struct match_list *to,
+			   struct mm_err *reterr)
+{
+	struct engine *e = w->lane->engine;
+	struct store *s = w->lane->destination;
+	struct message m = {0};
+	int r;
+
+	r = store_read_range(s, MAX_OF(from, 1), 0,
+			     STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0, reterr);
+	if (r < 0)
+		return r;
+	while ((r = store_read_next(s, &m, NULL, reterr)) > 0) {
+		/* "n:*" always answers with the last message (RFC 9051 §6.4.9). */
+		r = m.uid < from ? 1 : state_owns(e->state, w->pair->sf.id, m.uid, reterr);
+		if (r == 0) {
+			w->watermark = MAX_OF(w->watermark, m.uid + 1);
+			r = keep(to, &m, reterr);
+		}
+		message_done(&m);
+		if (r < 0)
+			return r;
+		if (engine_cancelled(e))
+			return engine_cancel_error(reterr);
+	}
+	return r;
+}
+
+static int keep_each(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	return keep(userdata, m, reterr);
+}
+
+static int keep_digest(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	struct match_item *it = match_find(userdata, m->uid);
+
+	if (it) {
+		memcpy(it->digest, m->digest, sizeof(it->digest));
+		it->has_digest = true;
+	}
+	return 0;
+}
+
+/* Digests of the doubtful items that have none yet. */
+static int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+			struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset uids = {0};
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].doubtful && !l->v[i].has_digest &&
+		    seqset_add(&uids, l->v[i].uid, l->v[i].uid) < 0)
+			return mm_err_oom(reterr);
+	return read_each(w, s, &uids, STORE_WANT_DIGEST, keep_digest, l, reterr);
+}
+
+/* ---- binding ---- */
+
+/* A row for an origin message that was found at the destination. */
+static int bind(struct folder_work *w, const struct match_item *o, const char *flags,
+		struct mm_err *reterr)
+{
+	struct state_row row = {
+		.uid = o->uid,
+		.state = ROW_STORED,
+		.size = o->size,
+		.has_digest = o->has_digest,
+		.has_fingerprint = true,
+		.fingerprint = o->fingerprint,
+		.flags = flags,
+		.uidvalidity = w->destination.status.uidvalidity,
+		.dest_uid = o->partner,
+	};
+
+	memcpy(row.digest, o->digest, sizeof(row.digest));
+	return state_put(w->lane->engine->state, w->pair->sf.id, &row, reterr);
+}
+
+static int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr)
+{
+	struct state *s = w->lane->engine->state;
+	int r;
+
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < o->n; i++) {
+		r = o->v[i].partner ? bind(w, &o->v[i], o->v[i].flags, reterr) : 0;
+		if (r < 0) {
+			state_rollback(s);
+			return r;
+		}
+	}
+	return state_commit(s, reterr);
+}
+
+/* Without a common past the flags of both sides are united: what the origin has and the
+ * destination lacks is carried over, nothing is taken away. */
+static int unite_flags(struct folder_work *w, const struct match_item *o, struct match_list *d,
+		       struct mm_err *reterr)
+{
+	const struct match_item *there = match_find(d, o->partner);
+	_cleanup_(buf_done) struct buf both = {0};
+
+	if (!there || !there->flags || !o->flags)
+		return 0;
+	if (flags_union(there->flags, o->flags, &both) < 0)
+		return mm_err_oom(reterr);
+	if (strcmp(buf_str(&both), there->flags) == 0)
+		return 0;
+	return flag_changes_add(w, o->uid, o->partner, there->flags, buf_str(&both), reterr);
+}
+
+static void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound)
+{
+	struct seqset left = {0};
+	bool complete = true;
+
+	for (size_t i = 0; i < w->fresh.n; i++) {
+		for (uint64_t uid = w->fresh.r[i].first; uid <= w->fresh.r[i].last; uid++)
+			if (!seqset_contains(bound, (uint32_t)uid))
+				complete = seqset_add(&left, (uint32_t)uid, (uint32_t)uid) == 0 &&
+					   complete;
+	}
+	for (size_t i = 0; i < o->n; i++)
+		if (o->v[i].partner)
+			w->fresh_bytes -= MIN_OF(w->fresh_bytes, o->v[i].size);
+	if (!complete) {
+		seqset_done(&left); /* without memory nothing is dropped: looked at again later */
+		return;
+	}
+	seqset_done(&w->fresh);
+	w->fresh = left;
+}
+
+static int take_matched(struct folder_work *w, struct match_list *o, struct match_list *d,
+			struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset bound = {0};
+	int r;
+
+	r = bind_all(w, o, reterr);
+	for (size_t i = 0; r == 0 && i < o->n; i++) {
+		if (!o->v[i].partner)
+			continue;
+		if (seqset_add(&bound, o->v[i].uid, o->v[i].uid) < 0 ||
+		    seqset_add(&w->known, o->v[i].uid, o->v[i].uid) < 0)
+			return mm_err_oom(reterr);
+		r = unite_flags(w, &o->v[i], d, reterr);
+	}
+	if (r == 0)
+		drop_fresh(w, o, &bound);
+	return r;
+}
+
+static int match_both(struct folder_work *w, struct match_list *o, struct match_list *d,
+		      struct mm_err *reterr)
+{
+	int r;
+
+	match_by_fingerprint(o, d, true);
+	r = read_digests(w, w->lane->origin, o, reterr);
+	if (r == 0)
+		r = read_digests(w, w->lane->destination, d, reterr);
+	if (r == 0)
+		match_by_digest(o, d);
+	return r;
+}
+
+/* Are there messages at the destination that nobody told us of? */
+static bool may_have_unknown(const struct folder_work *w)
+{
+	const struct folder_status *d = &w->destination.status;
+	const struct state_folder *sf = &w->pair->sf;
+
+	return d->messages > 0 && (!d->uidnext || d->uidnext > sf->dest_seen);
+}
+
+int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
+{
+	_cleanup_(match_done) struct match_list origin = {0}, destination = {0};
+	int r;
+
+	if (w->fresh.n == 0 || !may_have_unknown(w))
+		return 0;
+	r = read_candidates(w, w->pair->sf.dest_seen, &destination, reterr);
+	if (r < 0 || destination.n == 0)
+		return r;
+	r = read_each(w, w->lane->origin, &w->fresh,
+		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_each, &origin,
+		      reterr);
+	if (r == 0)
+		r = match_both(w, &origin, &destination, reterr);
+	if (r == 0)
+		r = take_matched(w, &origin, &destination, reterr);
+	return r;
+}
+
+/* ---- intents: uploads whose answer never came ---- */
+
+struct intents {
+	struct match_list items;
+	struct mm_err *reterr;
+	uint32_t lowest; /* watermark */
+};
+
+static int keep_intent(void *userdata, const struct state_row *row)
+{
+	struct intents *in = userdata;
+	struct match_item *it = match_add(&in->items);
+
+	if (!it)
+		return -ENOMEM;
+	it->uid = row->uid;
+	it->size = row->size;
+	it->fingerprint = row->fingerprint;
+	it->has_digest = row->has_digest;
+	memcpy(it->digest, row->digest, sizeof(it->digest));
+	it->flags = text_dup(row->flags);
+	if (!it->flags)
+		return -ENOMEM;
+	in->lowest = MIN_OF(in->lowest, row->watermark);
+	return 0;
+}
+
+/* How long an upload without an answer may still appear, from now. */
+static uint64_t uncertain_left(const struct folder_work *w)
+{
+	uint64_t wait = w->lane->engine->job->uncertain_wait_usec;
+	uint64_t now = clock_wall_usec(), since = w->pair->sf.uncertain_usec;
+
+	/* The clock may have been set: it shortens or lengthens the wait, never beyond its span. */
+	if (now < since)
+		return wait;
+	return now - since < wait ? wait - (now - since) : 0;
+}
+
+/* An intent that was not found: to be waited for, or to be sent again. */
+static int reopen(struct folder_work *w, const struct match_list *items, struct mm_err *reterr)
+{
+	struct engine *e = w->lane->engine;
+	uint64_t left = uncertain_left(w);
+	int r;
+
+	if (left > 0) {
+		for (size_t i = 0; i < items->n; i++)
+			w->uncertain += items->v[i].partner == 0;
+		if (w->uncertain > 0)
+			w->pair->not_before_usec = clock_deadline(left);
+		return 0;
+	}
+	r = state_begin(e->state, reterr);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < items->n; i++) {
+		if (items->v[i].partner)
+			continue;
+		r = state_delete(e->state, w->pair->sf.id, items->v[i].uid, reterr);
+		if (r == 0 && seqset_add(&w->fresh, items->v[i].uid, items->v[i].uid) < 0)
+			r = mm_err_oom(reterr);
+	}
+	if (r < 0) {
+		state_rollback(e->state);
+		return r;
+	}
+	return state_commit(e->state, reterr);
+}
+
+/* An upload that was found: its flags may have changed at the origin since. */
+static int settle_intent(struct folder_work *w, const struct match_item *it, struct mm_err *reterr)
+{
+	const struct match_item *now = match_find(&w->intent_flags, it->uid);
+
+	if (!it->partner)
+		return 0;
+	if (seqset_add(&w->known, it->uid, it->uid) < 0)
+		return mm_err_oom(reterr);
+	if (!now || strcmp(now->flags, it->flags) == 0)
+		return 0;
+	return flag_changes_add(w, it->uid, it->partner, it->flags, now->flags, reterr);
+}
+
+int adopt_intents(struct folder_work *w, struct mm_err *reterr)
+{
+	_cleanup_(match_done) struct match_list destination = {0};
+	struct intents in = {.lowest = UINT32_MAX};
+	struct engine *e = w->lane->engine;
+	int r;
+
+	r = state_each(e->state, w->pair->sf.id, ROW_INTENT, keep_intent, &in, reterr);
+	if (r == -ENOMEM)
+		mm_err_oom(reterr);
+	if (r == 0 && in.items.n > 0) {
+		r = read_candidates(w, in.lowest, &destination, reterr);
+		if (r == 0) {
+			match_by_fingerprint(&in.items, &destination, false);
+			r = read_digests(w, w->lane->destination, &destination, reterr);
+		}
+		if (r == 0) {
+			match_by_digest(&in.items, &destination);
+			r = bind_all(w, &in.items, reterr);
+		}
+		if (r == 0)
+			r = reopen(w, &in.items, reterr);
+		for (size_t i = 0; r == 0 && i < in.items.n; i++)
+			r = settle_intent(w, &in.items.v[i], reterr);
+	}
+	match_done(&in.items);
+	return r;
+}
+
+/* ---- the origin has new UIDs ---- */
+
+static int keep_row(void *userdata, const struct state_row *row)
+{
+	struct match_list *l = userdata;
+	struct match_item *it;
+
+	if (!row->has_fingerprint || !row->dest_uid)
+		return 0;
+	it = match_add(l);
+	if (!it)
+		return -ENOMEM;
+	it->uid = row->uid;
+	it->size = row->size;
+	it->fingerprint = row->fingerprint;
+	it->dest_uid = row->dest_uid;
+	it->has_digest = row->has_digest;
+	memcpy(it->digest, row->digest, sizeof(it->digest));
+	it->flags = text_dup(row->flags);
+	return it->flags ? 0 : -ENOMEM;
+}
+
+/* Old rows go; those whose message was found again come back under its new UID. */
+static int rewrite_rows(struct folder_work *w, struct match_list *now, struct match_list *old,
+			struct mm_err *reterr)
+{
+	struct state *s = w->lane->engine->state;
+	struct pair *p = w->pair;
+	int r;
+
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	r = state_delete_all(s, p->sf.id, reterr);
+	for (size_t i = 0; r == 0 && i < now->n; i++) {
+		struct match_item *o = &now->v[i];
+		const struct match_item *was = o->partner ? match_find(old, o->partner) : NULL;
+
+		if (!was)
+			continue;
+		o->partner = was->dest_uid;
+		r = bind(w, o, was->flags, reterr);
+	}
+	p->sf.origin_uidvalidity = w->origin.status.uidvalidity;
+	p->sf.origin_uidnext = 0;
+	p->sf.origin_modseq = 0;
+	p->sf.dest_seen = 0; /* intents are gone with their rows: everything is looked at again */
+	p->sf.complete = false;
+	if (r == 0)
+		r = state_folder_put(s, &p->sf, reterr);
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	return state_commit(s, reterr);
+}
+
+int adopt_renumbered(struct folder_work *w, struct mm_err *reterr)
+{
+	_cleanup_(match_done) struct match_list now = {0}, old = {0};
+	struct message m = {0};
+	int r;
+
+	r = state_each(w->lane->engine->state, w->pair->sf.id, ROW_STORED, keep_row, &old, reterr);
+	if (r == -ENOMEM)
+		return mm_err_oom(reterr);
+	if (r == 0)
+		r = store_read_range(w->lane->origin, 1, 0, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
+				     reterr);
+	while (r == 0 && (r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0) {
+		r = keep(&now, &m, reterr);
+		message_done(&m);
+	}
+	if (r < 0)
+		return r;
+	match_by_fingerprint(&now, &old, true);
+	/* Rows of adopted messages have no digest: those are found again at the destination. */
+	r = read_digests(w, w->lane->origin, &now, reterr);
+	if (r == 0)
+		match_by_digest(&now, &old);
+	return r < 0 ? r : rewrite_rows(w, &now, &old, reterr);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include <mailmig/engine.h>
+#include <mailmig/folder.h>
+#include <mailmig/seqset.h>
+#include <mailmig/state.h>
+#include <mailmig/store.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
+#define SPOOL_MEMORY (12 * 1024 * 1024)
+#define LANES_MAX    16
+
+/* One origin folder and where its messages go. */
+struct pair {
+	char *origin, *destination;	    /* canonical */
+	char *origin_raw, *destination_raw; /* the servers' own */
+	struct folder_status origin_status, destination_status;
+	bool exists;	/* at the destination, before the run */
+	bool subscribe; /* wanted at the destination and not so yet */
+	struct state_folder sf;
+	bool unchanged;
+	bool estimated; /* its share of the progress is known */
+
+	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
+	uint64_t not_before_usec; /* monotonic: an uncertain upload may still appear */
+	struct mm_err error;	  /* code 0: fine */
+
+	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
+};
+
+/* A pair of connections with its thread. */
+struct lane {
+	struct engine *engine;
+	size_t number;
+	pthread_t thread;
+	bool started;
+	struct store_link *link;
+	struct store *origin, *destination;
+	uint64_t round_trips; /* of stores already closed */
+	unsigned failures;    /* in a row, without progress */
+	uint64_t progress_mark;
+	int result;
+	struct mm_err error;
+};
+
+struct engine {
+	const struct job *job;
+	const struct secret *origin_secret, *destination_secret;
+	const struct engine_hooks *hooks;
+	struct state *state;
+	char *spool_dir;
+	int cancel_fd; /* eventfd: every wait ends */
+
+	struct pair *pairs;
+	size_t n_pairs;
+	struct lane lanes[LANES_MAX];
+	size_t n_lanes;
+
+	pthread_mutex_t lock; /* queue, hooks, errors, phase */
+	pthread_cond_t changed;
+	_Atomic bool cancel;
+	bool ending; /* the job is over for all lanes */
+	struct run_summary *summary;
+	const char *phase;
+	const char *folder;
+	uint64_t n_errors;
+
+	_Atomic uint64_t done, total, bytes_done, bytes_total;
+};
+
+/* ---- trouble.c: the one judge ---- */
+
+enum verdict {
+	VERDICT_GO_ON,	   /* count the message as failed */
+	VERDICT_END_FOLDER,
+	VERDICT_RECONNECT,
+	VERDICT_END_JOB,
+};
+enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row, uint32_t attempts);
+/* How long to wait before the n-th attempt (from 1). */
+uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
+
+/* ---- map.c: pure ---- */
+
+/* The destination's canonical name for each origin folder that can hold messages. Fills pairs
+ * (origin, destination, origin_raw, status, exists, destination_raw where it exists). 0 or -ENOMEM. */
+int map_folders(const struct folder_list *origin, const struct folder_list *destination,
+		bool subscribe, struct pair **ret, size_t *ret_n);
+
+/* ---- survey.c ---- */
+int survey(struct lane *l, struct mm_err *reterr);
+
+/* ---- lane.c ---- */
+int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *reterr);
+int lane_open(struct lane *l, struct mm_err *reterr); /* both sides, at the same time */
+/* The same and each side's list of folders. */
+int lane_open_and_list(struct lane *l, struct folder_list *origin, struct folder_list *destination,
+		       struct mm_err *reterr);
+void lane_close(struct lane *l);
+int lane_work(struct lane *l); /* take pairs until none is left; result also in l */
+bool engine_cancelled(const struct engine *e);
+int engine_cancel_error(struct mm_err *reterr);
+/* Count and tell a trouble with a message or folder. -EOVERFLOW (described in reterr) past
+ * max_errors. */
+int engine_trouble(struct engine *e, const char *folder, uint32_t uid, const struct mm_err *what,
+		   struct mm_err *reterr);
+void engine_note(struct engine *e, int level, const char *fmt, ...) _printf_(3, 4);
+
+/* ---- match.c: pure ---- */
+struct match_item {
+	uint32_t uid;
+	uint64_t size;
+	struct fingerprint fingerprint;
+	bool has_digest;
+	uint8_t digest[MESSAGE_DIGEST_OCTETS];
+	uint32_t partner;   /* uid on the other side; 0: none */
+	bool doubtful;	    /* only the whole content can tell */
+	char *flags;	    /* the destination's, where they matter; owned */
+	uint32_t dest_uid;  /* of a row, where items are rows */
+};
+struct match_list {
+	struct match_item *v;
+	size_t n, cap;
+};
+struct match_item *match_add(struct match_list *l);
+void match_done(struct match_list *l);
+/* Pair what is certain, if fingerprints may be trusted at all; mark as doubtful what equal
+ * fingerprints alone cannot decide. */
+void match_by_fingerprint(struct match_list *a, struct match_list *b, bool trust);
+/* By uid in a list sorted by it, as the two above leave it; or NULL. */
+struct match_item *match_find(struct match_list *l, uint32_t uid);
+/* Pair doubtful items with equal digests, one to one, in ascending order. */
+void match_by_digest(struct match_list *a, struct match_list *b);
+
+/* ---- folder.c ---- */
+/* Bring one pair into step. 1: done but for uploads whose outcome is not yet certain
+ * (not_before_usec is set). */
+int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
+
+/* What the steps of one folder share. */
+struct folder_work {
+	struct lane *lane;
+	struct pair *pair;
+	struct store_folder origin, destination;
+	struct seqset fresh;	 /* origin UIDs to copy */
+	struct seqset known;	 /* origin UIDs that are at the destination */
+	uint64_t fresh_bytes;	 /* dry run: their sizes */
+	uint64_t copied_before;	 /* pair->copied when this pass began */
+	uint32_t watermark;	 /* destination UIDs from here on are news */
+	uint64_t uncertain;	 /* intents that could not be settled */
+	struct flag_changes *flags;
+	struct match_list intent_flags; /* flags that messages in doubt have now */
+};
+
+/* ---- read.c ---- */
+/* Read the messages of a set in commands of bearable length; fn gets each that belongs to it and
+ * may take members of m over. */
+typedef int (*message_fn)(void *userdata, struct message *m, struct mm_err *reterr);
+int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,
+	      message_fn fn, void *userdata, struct mm_err *reterr);
+
+/* ---- adopt.c: messages that are there already ---- */
+int adopt_fresh(struct folder_work *w, struct mm_err *reterr);
+int adopt_intents(struct folder_work *w, struct mm_err *reterr);
+int adopt_renumbered(struct folder_work *w, struct mm_err *reterr);
+
+/* ---- flagsync.c ---- */
+struct flag_changes *flag_changes_free(struct flag_changes *f);
+/* Note that origin uid has now these flags instead of `old`, for the destination's dest_uid. Sent
+ * when many have come together. */
+int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, const char *old,
+		     const char *now, struct mm_err *reterr);
+int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
+
+/* ---- transfer.c ---- */
+int transfer(struct folder_work *w, struct mm_err *reterr);
+
+#endif

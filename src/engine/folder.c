@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pair of folders: look at both, tell what is new, what is known and what has changed, settle
+ * what an earlier run left open, copy, remember. The order of writes is that of exactly-once: no
+ * message is sent before its intent is on the disk, none is called stored before it was found. */
+#include <mailmig/clock.h>
+#include <mailmig/text.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "engine_internal.h"
+
+/* ---- opening ---- */
+
+/* What is remembered no longer says which message is which. */
+static bool is_renumbered(const struct folder_work *w)
+{
+	const struct state_folder *sf = &w->pair->sf;
+
+	return sf->origin_uidvalidity != 0 &&
+	       sf->origin_uidvalidity != w->origin.status.uidvalidity;
+}
+
+static bool is_replaced(const struct folder_work *w)
+{
+	const struct state_folder *sf = &w->pair->sf;
+
+	return sf->dest_uidvalidity != 0 &&
+	       sf->dest_uidvalidity != w->destination.status.uidvalidity;
+}
+
+/* Only what changed, when the last pass left nothing open and the marks can be believed. */
+static uint64_t since_mark(const struct pair *p)
+{
+	const struct state_folder *sf = &p->sf;
+	const struct folder_status *o = &p->origin_status;
+
+	if (!sf->complete || !sf->origin_modseq || o->modseq < sf->origin_modseq ||
+	    o->uidvalidity != sf->origin_uidvalidity || o->uidnext < sf->origin_uidnext)
+		return 0;
+	return sf->origin_modseq;
+}
+
+static unsigned scan_wants(const struct folder_work *w)
+{
+	struct store_features f;
+
+	store_features(w->lane->destination, &f);
+	return STORE_WANT_FLAGS | (f.discards || f.size_limit ? STORE_WANT_SIZE : 0);
+}
+
+/* Enter both folders and ask for the listing in the same breath. */
+static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
+{
+	struct lane *l = w->lane;
+	struct pair *p = w->pair;
+	int r;
+
+	r = store_enter_begin(l->destination, p->destination_raw, true, reterr);
+	if (r == 0)
+		r = store_enter_begin(l->origin, p->origin_raw, false, reterr);
+	if (r == 0)
+		r = store_read_range(l->origin, 1, 0, scan_wants(w), since, reterr);
+	if (r == 0)
+		r = store_enter_end(l->destination, &w->destination, reterr);
+	if (r == 0)
+		r = store_enter_end(l->origin, &w->origin, reterr);
+	if (r < 0)
+		return r;
+	if (w->destination.read_only && !l->engine->job->dry_run) {
+		mm_err_set(reterr, MM_SCOPE_FOLDER, MM_RETRY_LATER, -EROFS,
+			   "%s: folder \"%s\" is read-only", store_label(l->destination),
+			   p->destination);
+		return mm_err_class(reterr, MM_CLASS_REFUSED, "check the rights of this account there");
+	}
+	if (!w->origin.uids_last || !w->destination.uids_last) {
+		bool origin = !w->origin.uids_last;
+
+		mm_err_set(reterr, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -ENOTSUP,
+			   "%s: folder \"%s\" has no lasting UIDs",
+			   store_label(origin ? l->origin : l->destination), p->origin);
+		return mm_err_class(reterr, MM_CLASS_REFUSED,
+				    "this server cannot be synced safely in this version");
+	}
+	w->watermark = w->destination.status.uidnext;
+	return 0;
+}
+
+/* Drop what is still coming from a listing that is of no use. */
+static int drain(struct folder_work *w, struct mm_err *reterr)
+{
+	struct message m = {0};
+	int r;
+
+	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0)
+		message_done(&m);
+	return r;
+}
+
+/* ---- listing ---- */
+
+/* The flags of a message in doubt, for when it is found. */
+static int note_intent(struct folder_work *w, const struct message *m, struct mm_err *reterr)
+{
+	struct match_item *it = match_add(&w->intent_flags);
+
+	if (!it)
+		return mm_err_oom(reterr);
+	it->uid = m->uid;
+	it->flags = text_dup(m->flags);
+	return it->flags ? 0 : mm_err_oom(reterr);
+}
+
+/* One origin message: new, known, changed, or left open by an earlier run. */
+static int classify(struct folder_work *w, const struct message *m, struct buf *strings,
+		    uint64_t size_limit, struct mm_err *reterr)
+{
+	struct engine *e = w->lane->engine;
+	struct state_row row;
+	int r;
+
+	if (seqset_contains(&w->fresh, m->uid))
+		return 0; /* told twice */
+	r = state_get(e->state, w->pair->sf.id, m->uid, &row, strings, reterr);
+	if (r < 0)
+		return r;
+	if (r == 1 && (row.state == ROW_STORED || row.state == ROW_ALTERED)) {
+		if (seqset_add(&w->known, m->uid, m->uid) < 0)
+			return mm_err_oom(reterr);
+		if (row.state == ROW_STORED && row.dest_uid && strcmp(row.flags, m->flags) != 0)
+			return flag_changes_add(w, m->uid, row.dest_uid, row.flags, m->flags, reterr);
+		return 0;
+	}
+	if (r == 1 && row.state == ROW_INTENT)
+		return note_intent(w, m, reterr); /* settled by adopt_intents() */
+
+	if (size_limit && m->size > size_limit) {
+		struct mm_err err = {0};
+
+		mm_err_set(&err, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -EMSGSIZE,
+			   "message of %llu octets is over the destination's limit of %llu",
+			   (unsigned long long)m->size, (unsigned long long)size_limit);
+		mm_err_class(&err, MM_CLASS_TOO_LARGE, "have the limit raised, or copy it by hand");
+		w->pair->failed++;
+		return engine_trouble(e, w->pair->origin, m->uid, &err, reterr);
+	}
+	if (seqset_add(&w->fresh, m->uid, m->uid) < 0)
+		return mm_err_oom(reterr);
+	w->fresh_bytes += m->size;
+	return 0;
+}
+
+static int list_origin(struct folder_work *w, struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf strings = {0};
+	struct store_features f;
+	struct message m = {0};
+	int r;
+
+	store_features(w->lane->destination, &f);
+	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0) {
+		r = classify(w, &m, &strings, f.size_limit, reterr);
+		message_done(&m);
+		if (r < 0)
+			return r;
+		if (engine_cancelled(w->lane->engine))
+			return engine_cancel_error(reterr);
+	}
+	return r;
+}
+
+/* ---- one pass ---- */
+
+static int forget_all(struct folder_work *w, struct mm_err *reterr)
+{
+	struct state *s = w->lane->engine->state;
+	struct pair *p = w->pair;
+	int r;
+
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	p->sf = (struct state_folder){.id = p->sf.id};
+	r = state_delete_all(s, p->sf.id, reterr);
+	if (r == 0)
+		r = state_folder_put(s, &p->sf, reterr);
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	return state_commit(s, reterr);
+}
+
+/* One side has new UIDs: find out which message is which, before anything else. */
+static int rebind(struct folder_work *w, struct mm_err *reterr)
+{
+	struct pair *p = w->pair;
+	bool renumbered = is_renumbered(w), replaced = is_replaced(w);
+	int r;
+
+	if (!renumbered && !replaced)
+		return 0;
+	engine_note(w->lane->engine, LOG_NOTICE,
+		    "UIDVALIDITY of %s folder \"%s\" changed from %u to %u: messages are matched anew",
+		    replaced ? "destination" : "origin", replaced ? p->destination : p->origin,
+		    replaced ? p->sf.dest_uidvalidity : p->sf.origin_uidvalidity,
+		    replaced ? w->destination.status.uidvalidity : w->origin.status.uidvalidity);
+	r = drain(w, reterr);
+	if (r == 0)
+		r = replaced ? forget_all(w, reterr) : adopt_renumbered(w, reterr);
+	if (r == 0)
+		r = store_read_range(w->lane->origin, 1, 0, scan_wants(w), 0, reterr);
+	return r;
+}
+
+/* What this pass will move, for the progress. */
+static void estimate(struct folder_work *w, bool everything)
+{
+	struct engine *e = w->lane->engine;
+	const struct folder_status *o = &w->pair->origin_status;
+	uint64_t fresh = seqset_count(&w->fresh);
+	uint64_t bytes = o->bytes / MAX_OF(o->messages, 1) * fresh;
+
+	if (w->pair->estimated)
+		return; /* an earlier pass did it */
+	w->pair->estimated = true;
+	if (!everything || fresh < o->messages)
+		atomic_fetch_add(&e->bytes_total, bytes - o->bytes); /* wraps to a subtraction */
+	atomic_fetch_add(&e->done, o->messages > fresh ? o->messages - fresh : 0);
+}
+
+static int remember(struct folder_work *w, struct mm_err *reterr)
+{
+	struct state *s = w->lane->engine->state;
+	struct pair *p = w->pair;
+	struct state_folder *sf = &p->sf;
+	int r;
+
+	sf->origin_uidvalidity = w->origin.status.uidvalidity;
+	sf->origin_uidnext = w->origin.status.uidnext;
+	sf->origin_modseq = w->origin.marks ? w->origin.status.modseq : 0;
+	sf->origin_messages = w->origin.status.messages;
+	sf->dest_uidvalidity = w->destination.status.uidvalidity;
+	if (w->uncertain == 0)
+		sf->dest_seen = MAX_OF(sf->dest_seen, w->watermark);
+	sf->complete = w->uncertain == 0 && p->failed == 0;
+
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	r = state_folder_put(s, sf, reterr);
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	return state_commit(s, reterr);
+}
+
+/* The UIDVALIDITYs are written down before the first message, so that a run that is cut off is not
+ * taken for a folder never seen. */
+static int remember_beginning(struct folder_work *w, struct mm_err *reterr)
+{
+	struct state *s = w->lane->engine->state;
+	struct state_folder *sf = &w->pair->sf;
+	int r;
+
+	if (sf->origin_uidvalidity == w->origin.status.uidvalidity &&
+	    sf->dest_uidvalidity == w->destination.status.uidvalidity && !sf->complete)
+		return 0;
+	sf->origin_uidvalidity = w->origin.status.uidvalidity;
+	sf->dest_uidvalidity = w->destination.status.uidvalidity;
+	sf->complete = false;
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	r = state_folder_put(s, sf, reterr);
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	return state_commit(s, reterr);
+}
+
+static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
+{
+	struct pair *p = w->pair;
+	int r;
+
+	r = enter(w, since, reterr);
+	if (r == 0)
+		r = rebind(w, reterr);
+	if (r == 0)
+		r = list_origin(w, reterr);
+	if (r == 0 && (w->fresh.n > 0 || !p->sf.complete))
+		r = remember_beginning(w, reterr);
+	if (r == 0)
+		r = adopt_intents(w, reterr);
+	if (r == 0)
+		r = adopt_fresh(w, reterr);
+	if (r < 0)
+		return r;
+
+	estimate(w, since == 0);
+	p->listed = w->origin.status.messages;
+	r = flag_changes_send(w, reterr);
+	if (r == 0)
+		r = transfer(w, reterr);
+	if (r == 0)
+		r = remember(w, reterr);
+	return r;
+}
+
+/* Every listed message is in one bucket: what is neither copied, failed nor skipped was there. */
+static void count(struct folder_work *w)
+{
+	struct pair *p = w->pair;
+	uint64_t other = p->copied + p->failed + p->skipped + w->uncertain;
+
+	p->present = p->listed > other ? p->listed - other : 0;
+}
+
+int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
+{
+	struct folder_work w = {.lane = l, .pair = p, .copied_before = p->copied};
+	uint64_t since = since_mark(p);
+	int r;
+
+	p->failed = p->skipped = 0;
+	p->error = (struct mm_err){0};
+	r = pass(&w, since, reterr);
+	count(&w);
+	seqset_done(&w.fresh);
+	seqset_done(&w.known);
+	store_folder_done(&w.origin);
+	store_folder_done(&w.destination);
+	flag_changes_free(w.flags);
+	match_done(&w.intent_flags);
+	if (r < 0)
+		return r;
+	return w.uncertain > 0 ? 1 : 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine_internal.h"
+
+#define SET_MEMBERS_MAX 500
+#define SET_OCTETS_MAX	3000
+#define READS_MAX	4 /* commands in flight */
+
+int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,
+	      message_fn fn, void *userdata, struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset left = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < uids->n; i++)
+		if (seqset_add(&left, uids->r[i].first, uids->r[i].last) < 0)
+			return mm_err_oom(reterr);
+
+	while (r == 0 && (left.n > 0 || store_reads(s) > 0)) {
+		struct message m = {0};
+
+		while (r == 0 && left.n > 0 && store_reads(s) < READS_MAX) {
+			_cleanup_(seqset_done) struct seqset part = {0};
+
+			if (seqset_take(&left, SET_MEMBERS_MAX, SET_OCTETS_MAX, &part) < 0)
+				return mm_err_oom(reterr);
+			r = store_read_set(s, &part, want, reterr);
+		}
+		while (r == 0 && (r = store_read_next(s, &m, NULL, reterr)) > 0) {
+			r = seqset_contains(uids, m.uid) ? fn(userdata, &m, reterr) : 0;
+			message_done(&m);
+		}
+		if (r == 0 && engine_cancelled(w->lane->engine))
+			r = engine_cancel_error(reterr);
+	}
+	return r;
+}

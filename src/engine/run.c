@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole of a run: space, state, survey, lanes, summary. */
+#include <mailmig/clock.h>
+#include <mailmig/fs.h>
+#include <mailmig/parse.h>
+#include <mailmig/stream.h>
+#include <mailmig/text.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <syslog.h>
+
+#include "engine_internal.h"
+
+int engine_new(const struct job *job, const struct secret *origin, const struct secret *destination,
+	       const struct engine_hooks *hooks, struct engine **ret)
+{
+	_cleanup_(engine_freep) struct engine *e = calloc(1, sizeof(*e));
+	pthread_condattr_t attr;
+
+	if (!e)
+		return -ENOMEM;
+	e->job = job;
+	e->origin_secret = origin;
+	e->destination_secret = destination;
+	e->hooks = hooks;
+	e->phase = "connecting";
+	(void)pthread_mutex_init(&e->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&e->changed, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	e->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	e->spool_dir = text_fmt("%s/spool", job->state_dir);
+	if (e->cancel_fd < 0 || !e->spool_dir)
+		return -ENOMEM;
+	*ret = STEAL(e);
+	return 0;
+}
+
+struct engine *engine_free(struct engine *e)
+{
+	if (!e)
+		return NULL;
+
+	for (size_t i = 0; i < LANES_MAX; i++) {
+		lane_close(&e->lanes[i]);
+		store_link_free(e->lanes[i].link);
+	}
+	for (size_t i = 0; i < e->n_pairs; i++) {
+		struct pair *p = &e->pairs[i];
+
+		free(p->origin);
+		free(p->destination);
+		free(p->origin_raw);
+		free(p->destination_raw);
+	}
+	free(e->pairs);
+	state_close(e->state);
+	free(e->spool_dir);
+	closep(&e->cancel_fd);
+	(void)pthread_mutex_destroy(&e->lock);
+	(void)pthread_cond_destroy(&e->changed);
+	free(e);
+	return NULL;
+}
+
+void engine_cancel(struct engine *e)
+{
+	atomic_store(&e->cancel, true);
+	(void)pthread_mutex_lock(&e->lock);
+	(void)pthread_cond_broadcast(&e->changed);
+	(void)pthread_mutex_unlock(&e->lock);
+}
+
+void engine_abort(struct engine *e)
+{
+	engine_cancel(e);
+	(void)eventfd_write(e->cancel_fd, 1); /* full is as good: it is readable then */
+}
+
+void engine_progress(struct engine *e, struct engine_progress *ret)
+{
+	*ret = (struct engine_progress){
+		.total = atomic_load(&e->total),
+		.bytes_done = atomic_load(&e->bytes_done),
+		.bytes_total = atomic_load(&e->bytes_total),
+	};
+	ret->done = MIN_OF(atomic_load(&e->done), ret->total);
+	ret->bytes_total = MAX_OF(ret->bytes_total, ret->bytes_done);
+	(void)pthread_mutex_lock(&e->lock);
+	ret->phase = e->phase;
+	snprintf(ret->folder, sizeof(ret->folder), "%s", e->folder ? e->folder : "");
+	(void)pthread_mutex_unlock(&e->lock);
+}
+
+static void set_phase(struct engine *e, const char *phase)
+{
+	(void)pthread_mutex_lock(&e->lock);
+	e->phase = phase;
+	(void)pthread_mutex_unlock(&e->lock);
+}
+
+/* ---- beginning ---- */
+
+static int check_space(const struct engine *e, struct mm_err *reterr)
+{
+	char have[32], need[32];
+	uint64_t free_bytes = 0;
+	int r;
+
+	r = fs_mkdir_p(e->spool_dir, 0700);
+	if (r == 0)
+		r = fs_free_bytes(e->spool_dir, &free_bytes);
+	if (r < 0) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot use %s: %s", e->spool_dir,
+			   strerror(-r));
+		return mm_err_class(reterr, MM_CLASS_LOCAL,
+				    "check that the state directory is writable");
+	}
+	if (free_bytes >= e->job->min_free_bytes)
+		return 0;
+	format_size(have, sizeof(have), free_bytes);
+	format_size(need, sizeof(need), e->job->min_free_bytes);
+	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -ENOSPC,
+		   "only %s free on the file system of %s, min_free is %s", have, e->job->state_dir,
+		   need);
+	return mm_err_class(reterr, MM_CLASS_SAFETY, "free space there, or lower min_free");
+}
+
+static int begin(struct engine *e, struct mm_err *reterr)
+{
+	bool set_aside = false;
+	int r;
+
+	r = check_space(e, reterr);
+	if (r < 0)
+		return r;
+	r = state_open(e->job->state_dir, e->job->account, e->job->dry_run, &e->state, &set_aside,
+		       reterr);
+	if (r < 0)
+		return r;
+	if (set_aside)
+		engine_note(e, LOG_WARNING,
+			    "the state of \"%s\" was damaged and has been set aside; what is at the "
+			    "destination is recognised anew",
+			    e->job->account);
+	r = lane_init(&e->lanes[0], e, 0, reterr);
+	if (r < 0)
+		return r;
+	e->n_lanes = 1;
+	return survey(&e->lanes[0], reterr);
+}
+
+/* ---- lanes ---- */
+
+static uint32_t lanes_wanted(const struct engine *e)
+{
+	const struct job *j = e->job;
+	uint32_t n = MIN_OF(j->connections, LANES_MAX);
+	uint32_t work = 0;
+
+	if (j->origin.max_connections)
+		n = MIN_OF(n, j->origin.max_connections);
+	if (j->destination.max_connections)
+		n = MIN_OF(n, j->destination.max_connections);
+	for (size_t i = 0; i < e->n_pairs; i++)
+		work += e->pairs[i].place == PAIR_QUEUED;
+	return MIN_OF(n, work);
+}
+
+static void *lane_main(void *userdata)
+{
+	struct lane *l = userdata;
+
+	(void)lane_work(l); /* the result is in the lane */
+	lane_close(l);
+	return NULL;
+}
+
+static int work(struct engine *e, struct mm_err *reterr)
+{
+	uint32_t n = lanes_wanted(e);
+	int r = 0;
+
+	for (uint32_t i = 1; i < n; i++) {
+		struct lane *l = &e->lanes[i];
+
+		/* Fewer lanes are only slower. */
+		if (lane_init(l, e, i, NULL) < 0)
+			break;
+		e->n_lanes = i + 1;
+		if (pthread_create(&l->thread, NULL, lane_main, l) != 0)
+			break;
+		l->started = true;
+	}
+	(void)lane_work(&e->lanes[0]);
+	for (size_t i = 0; i < e->n_lanes; i++) {
+		struct lane *l = &e->lanes[i];
+
+		if (l->started)
+			(void)pthread_join(l->thread, NULL);
+		/* The first real trouble counts: the others only followed it. */
+		if (l->result < 0 && (r == 0 || r == -ECANCELED)) {
+			r = l->result;
+			*reterr = l->error;
+		}
+	}
+	return r;
+}
+
+/* ---- end ---- */
+
+static void report_folder(struct engine *e, const struct pair *p)
+{
+	struct engine_folder f = {
+		.origin = p->origin,
+		.destination = p->destination,
+		.messages = p->listed,
+		.copied = p->copied,
+		.present = p->present,
+		.skipped = p->skipped,
+		.failed = p->failed,
+		.flags_updated = p->flags_updated,
+		.bytes = p->bytes,
+		.bytes_total = p->origin_status.bytes,
+		.created = !p->exists,
+		.unchanged = p->unchanged,
+		.error = p->error.code ? p->error.text : NULL,
+	};
+
+	if (e->hooks->folder)
+		e->hooks->folder(e->hooks->userdata, &f);
+}
+
+/* Folders with nothing to do are in step already; those that could not even be made have failed. */
+static void settle_pairs(struct engine *e)
+{
+	for (size_t i = 0; i < e->n_pairs; i++) {
+		struct pair *p = &e->pairs[i];
+
+		if (p->place == PAIR_DONE) {
+			p->listed = p->failed = p->origin_status.messages;
+			(void)engine_trouble(e, p->origin, 0, &p->error, NULL);
+		} else if (p->unchanged) {
+			p->place = PAIR_DONE;
+			p->listed = p->present = p->origin_status.messages;
+			atomic_fetch_add(&e->done, p->listed);
+		}
+	}
+}
+
+static void sum_up(struct engine *e, struct run_summary *s)
+{
+	for (size_t i = 0; i < e->n_pairs; i++) {
+		const struct pair *p = &e->pairs[i];
+
+		s->copied += p->copied;
+		s->present += p->present;
+		s->skipped += p->skipped;
+		s->failed += p->failed;
+		s->flags_updated += p->flags_updated;
+		s->bytes += p->bytes;
+		report_folder(e, p);
+	}
+	for (size_t i = 0; i < e->n_lanes; i++) {
+		lane_close(&e->lanes[i]);
+		s->round_trips += e->lanes[i].round_trips;
+	}
+}
+
+static void conclude(struct engine *e, struct run_summary *s, int r, const struct mm_err *err)
+{
+	if (r == -ECANCELED) {
+		s->result = RUN_CANCELLED;
+		s->exit_code = mm_class_exit_code(MM_CLASS_CANCELLED);
+	} else if (r < 0) {
+		s->result = RUN_FAILED;
+		s->exit_code = mm_class_exit_code(err->cls);
+		(void)run_summary_add_error(s, NULL, 0, err->cls, err->text, err->advice);
+	} else if (e->n_errors > 0 || s->failed > 0) {
+		s->result = RUN_PARTIAL;
+		s->exit_code = 1;
+	} else {
+		s->result = RUN_OK;
+		s->exit_code = 0;
+	}
+}
+
+int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
+{
+	struct mm_err err = {0};
+	int r;
+
+	e->summary = s;
+	s->dry_run = e->job->dry_run;
+	set_phase(e, "listing");
+	r = begin(e, &err);
+	if (r == 0) {
+		settle_pairs(e);
+		r = work(e, &err);
+	}
+	if (r < 0 && engine_cancelled(e) && err.cls == MM_CLASS_CANCELLED)
+		r = -ECANCELED;
+	set_phase(e, "done");
+	sum_up(e, s);
+	conclude(e, s, r, &err);
+	if (reterr)
+		*reterr = err;
+	return r;
+}

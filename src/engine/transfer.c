@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copying: read ahead from the origin, batch, write the intent down, put, look, write down what is
+ * stored. Several batches are on their way at once; the order within the folder is kept. */
+#include <mailmig/clock.h>
+#include <mailmig/flags.h>
+#include <mailmig/text.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "transfer_internal.h"
+
+/* ---- batches ---- */
+
+struct batch *batch_free(struct batch *b)
+{
+	if (!b)
+		return NULL;
+	for (size_t i = 0; i < b->n; i++) {
+		message_done(&b->v[i].message);
+		free(b->v[i].kept_flags);
+	}
+	free(b);
+	return NULL;
+}
+
+static struct batch *batch_new(struct transfer *t)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	if (b)
+		b->watermark = t->work->watermark;
+	return b;
+}
+
+static bool batch_is_full(const struct transfer *t, const struct batch *b)
+{
+	return b->n == t->batch_messages || b->bytes >= BATCH_BYTES;
+}
+
+/* ---- writing down ---- */
+
+static int put_row(struct transfer *t, const struct batch *b, const struct item *it,
+		   struct mm_err *reterr)
+{
+	const struct message *m = &it->message;
+	struct state_row row = {
+		.uid = m->uid,
+		.state = it->state,
+		.size = m->size,
+		.has_digest = true,
+		.has_fingerprint = true,
+		.fingerprint = m->fingerprint,
+		.flags = it->origin_flags,
+		.uidvalidity = t->work->destination.status.uidvalidity,
+		.watermark = b->watermark,
+		.dest_uid = it->dest_uid,
+		.attempts = it->attempts,
+		.reason = *it->reason ? it->reason : NULL,
+	};
+
+	memcpy(row.digest, m->digest, sizeof(row.digest));
+	return state_put(t->engine->state, t->work->pair->sf.id, &row, reterr);
+}
+
+static void count_batch(struct transfer *t, const struct batch *b)
+{
+	struct pair *p = t->work->pair;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct item *it = &b->v[i];
+
+		if (it->state != ROW_STORED && it->state != ROW_ALTERED)
+			continue;
+		p->copied++;
+		p->bytes += it->message.size;
+		atomic_fetch_add(&t->engine->done, 1);
+		atomic_fetch_add(&t->engine->bytes_done, it->message.size);
+	}
+}
+
+/* One transaction: what was found stored since the last one, and the intents of a new batch. Only
+ * after it may the batch be sent, and only after it is anything counted as copied. */
+int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *reterr)
+{
+	struct state *s = t->engine->state;
+	struct batch *b;
+	int r;
+
+	if (!intent && !t->checked)
+		return 0;
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	for (b = t->checked; r == 0 && b; b = b->next)
+		for (size_t i = 0; r == 0 && i < b->n; i++)
+			r = put_row(t, b, &b->v[i], reterr);
+	for (size_t i = 0; r == 0 && intent && i < intent->n; i++)
+		r = put_row(t, intent, &intent->v[i], reterr);
+	if (r == 0 && intent) {
+		t->work->pair->sf.uncertain_usec = clock_wall_usec();
+		r = state_folder_put(s, &t->work->pair->sf, reterr);
+	}
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	r = state_commit(s, reterr);
+	if (r < 0)
+		return r;
+
+	while (t->checked) {
+		b = t->checked;
+		t->checked = b->next;
+		count_batch(t, b);
+		batch_free(b);
+	}
+	return 0;
+}
+
+/* ---- sending ---- */
+
+struct message item_to_send(const struct item *it)
+{
+	struct message m = it->message; /* borrowed: nothing of it is freed */
+
+	if (it->kept_flags)
+		m.flags = it->kept_flags;
+	return m;
+}
+
+static int send(struct transfer *t, struct batch *b, struct mm_err *reterr)
+{
+	struct store *d = t->work->lane->destination;
+	struct message v[BATCH_MESSAGES_MAX];
+	int r = 0;
+
+	for (size_t i = 0; i < b->n; i++)
+		v[i] = item_to_send(&b->v[i]);
+	if (t->features.batches)
+		return store_put_begin(d, t->work->pair->destination_raw, v, b->n, reterr);
+	for (size_t i = 0; r == 0 && i < b->n; i++)
+		r = store_put_begin(d, t->work->pair->destination_raw, &v[i], 1, reterr);
+	return r;
+}
+
+static int submit(struct transfer *t, struct mm_err *reterr)
+{
+	struct batch *b = t->filling;
+	int r;
+
+	if (!b || b->n == 0)
+		return 0;
+	b->watermark = t->work->watermark;
+	r = transfer_commit(t, b, reterr);
+	if (r < 0)
+		return r;
+	t->filling = NULL;
+	if (t->last)
+		t->last->next = b;
+	else
+		t->first = b;
+	t->last = b;
+	t->in_flight++;
+	r = send(t, b, reterr);
+	while (r == 0 && t->in_flight > t->window)
+		r = transfer_settle(t, reterr);
+	return r;
+}
+
+/* ---- receiving ---- */
+
+/* What of the flags the destination's folder can hold; a loss is told once a folder. */
+static int permit_flags(struct transfer *t, struct item *it, struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf kept = {0}, lost = {0};
+
+	it->origin_flags = it->message.flags;
+	if (flags_permit(it->message.flags, t->work->destination.permanent_flags, &kept, &lost) < 0)
+		return mm_err_oom(reterr);
+	if (lost.len == 0)
+		return 0;
+	if (!t->told_lost_flags)
+		engine_note(t->engine, LOG_NOTICE,
+			    "folder \"%s\": the destination cannot keep these flags: %s",
+			    t->work->pair->destination, lost.p);
+	t->told_lost_flags = true;
+	it->kept_flags = buf_take(&kept);
+	if (!it->kept_flags)
+		it->kept_flags = text_dup("");
+	return it->kept_flags ? 0 : mm_err_oom(reterr);
+}
+
+/* How often this message was confirmed and not found before. */
+static int recall_attempts(struct transfer *t, struct item *it, struct mm_err *reterr)
+{
+	struct state_row row;
+	int r = state_get(t->engine->state, t->work->pair->sf.id, it->message.uid, &row, NULL, reterr);
+
+	if (r == 1)
+		it->attempts = row.attempts;
+	return r < 0 ? r : 0;
+}
+
+static int add_message(struct transfer *t, struct message *m, struct mm_err *reterr)
+{
+	struct item *it;
+	int r;
+
+	if (!seqset_contains(&t->work->fresh, m->uid) || seqset_contains(&t->got, m->uid)) {
+		message_done(m);
+		return 0; /* not asked for, or told twice */
+	}
+	if (!t->filling)
+		t->filling = batch_new(t);
+	if (!t->filling || seqset_add(&t->got, m->uid, m->uid) < 0) {
+		message_done(m);
+		return mm_err_oom(reterr);
+	}
+	it = &t->filling->v[t->filling->n++];
+	*it = (struct item){.message = *m, .state = ROW_INTENT};
+	t->filling->bytes += m->size;
+	r = permit_flags(t, it, reterr);
+	if (r == 0 && t->retries > 0)
+		r = recall_attempts(t, it, reterr);
+	if (r < 0)
+		return r;
+	return batch_is_full(t, t->filling) ? submit(t, reterr) : 0;
+}
+
+static int read_ahead(struct transfer *t, struct mm_err *reterr)
+{
+	struct store *o = t->work->lane->origin;
+	int r = 0;
+
+	while (r == 0 && t->left.n > 0 && store_reads(o) < READS_MAX) {
+		_cleanup_(seqset_done) struct seqset part = {0};
+
+		if (seqset_take(&t->left, READ_MEMBERS, READ_OCTETS, &part) < 0)
+			return mm_err_oom(reterr);
+		r = store_read_set(o, &part,
+				   STORE_WANT_FLAGS | STORE_WANT_DATE | STORE_WANT_SIZE |
+					   STORE_WANT_BODY,
+				   reterr);
+	}
+	return r;
+}
+
+static int copy_all(struct transfer *t, struct mm_err *reterr)
+{
+	struct store *o = t->work->lane->origin;
+	int r = 0;
+
+	while (r == 0 && (t->left.n > 0 || store_reads(o) > 0)) {
+		struct message m = {0};
+
+		r = read_ahead(t, reterr);
+		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
+			r = add_message(t, &m, reterr);
+			if (r == 0 && engine_cancelled(t->engine))
+				r = engine_cancel_error(reterr);
+		}
+	}
+	if (r == 0)
+		r = submit(t, reterr);
+	return r;
+}
+
+/* ---- what was listed and did not come ---- */
+
+static int keep_uid(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	return seqset_add(userdata, m->uid, m->uid) < 0 ? mm_err_oom(reterr) : 0;
+}
+
+static int explain_missing(struct transfer *t, struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset missing = {0}, there = {0};
+	struct folder_work *w = t->work;
+	int r;
+
+	for (size_t i = 0; i < w->fresh.n; i++)
+		for (uint64_t uid = w->fresh.r[i].first; uid <= w->fresh.r[i].last; uid++)
+			if (!seqset_contains(&t->got, (uint32_t)uid) &&
+			    seqset_add(&missing, (uint32_t)uid, (uint32_t)uid) < 0)
+				return mm_err_oom(reterr);
+	if (missing.n == 0)
+		return 0;
+	r = read_each(w, w->lane->origin, &missing, STORE_WANT_FLAGS, keep_uid, &there, reterr);
+	w->pair->skipped += seqset_count(&missing) - seqset_count(&there); /* deleted meanwhile */
+	for (uint64_t i = 0, n = seqset_count(&there); r == 0 && i < n; i++) {
+		struct mm_err e = {0};
+
+		mm_err_set(&e, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -ENODATA,
+			   "%s: the server lists the message but does not give its text",
+			   store_label(w->lane->origin));
+		mm_err_class(&e, MM_CLASS_REFUSED, "see whether a mail program can open it");
+		w->pair->failed++;
+		r = engine_trouble(t->engine, w->pair->origin, seqset_nth(&there, i), &e, reterr);
+	}
+	return r;
+}
+
+/* ---- the whole ---- */
+
+static int init(struct transfer *t, struct folder_work *w, struct mm_err *reterr)
+{
+	*t = (struct transfer){.work = w, .engine = w->lane->engine};
+	store_features(w->lane->destination, &t->features);
+	t->batch_messages = t->features.batches ? BATCH_MESSAGES_MAX : SINGLES_MAX;
+	/* Without UIDs in the answer what was stored is found by looking, batch by batch. */
+	t->window = t->features.tells_uids ? WINDOW_BATCHES : 0;
+	for (size_t i = 0; i < w->fresh.n; i++)
+		if (seqset_add(&t->left, w->fresh.r[i].first, w->fresh.r[i].last) < 0)
+			return mm_err_oom(reterr);
+	return state_count(t->engine->state, w->pair->sf.id, ROW_NEW, &t->retries, reterr);
+}
+
+static void done(struct transfer *t)
+{
+	struct batch *b;
+
+	batch_free(t->filling);
+	while ((b = t->first) != NULL) {
+		t->first = b->next;
+		batch_free(b);
+	}
+	while ((b = t->checked) != NULL) {
+		t->checked = b->next;
+		batch_free(b);
+	}
+	batch_free(t->checking);
+	seqset_done(&t->left);
+	seqset_done(&t->got);
+}
+
+int transfer(struct folder_work *w, struct mm_err *reterr)
+{
+	struct transfer t;
+	int r;
+
+	if (w->fresh.n == 0)
+		return 0;
+	r = init(&t, w, reterr);
+	if (r == 0 && t.features.discards) {
+		w->pair->copied = seqset_count(&w->fresh);
+		w->pair->bytes = w->fresh_bytes;
+		atomic_fetch_add(&t.engine->done, w->pair->copied);
+	} else if (r == 0) {
+		r = copy_all(&t, reterr);
+		if (r == 0 || r == -ECANCELED) {
+			/* What is on its way is brought to its end, cancelled or not. */
+			struct mm_err late = {0};
+			int q = transfer_settle_all(&t, r == 0 ? reterr : &late);
+
+			r = r < 0 ? r : q;
+		} else {
+			/* What was found before the failure counts. */
+			(void)transfer_commit(&t, NULL, NULL);
+		}
+		if (r == 0)
+			r = explain_missing(&t, reterr);
+	}
+	done(&t);
+	return r;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TRANSFER_INTERNAL_H
+#define TRANSFER_INTERNAL_H
+
+#include "engine_internal.h"
+
+/* One batch: an fsync and, with MULTIAPPEND, a command each. Larger ones bring little, and memory
+ * for three of them is needed per lane. */
+#define BATCH_MESSAGES_MAX 100
+#define BATCH_BYTES	   (768 * 1024)
+#define SINGLES_MAX	   20 /* messages of a batch where each is a command of its own */
+#define WINDOW_BATCHES	   1  /* sent and unanswered while the next one fills */
+
+/* Reading ahead. */
+#define READS_MAX    2
+#define READ_MEMBERS 200
+#define READ_OCTETS  1500
+
+/* One message of a batch and what became of it. */
+struct item {
+	struct message message;
+	const char *origin_flags; /* all of them: message.flags */
+	char *kept_flags;	  /* those the destination can hold, where that is fewer; owned */
+	enum row_state state;
+	uint32_t dest_uid;
+	uint64_t found_size; /* 0: not found */
+	bool found;
+	uint32_t attempts;
+	char reason[256];
+};
+
+struct batch {
+	struct batch *next;
+	struct item v[BATCH_MESSAGES_MAX];
+	size_t n;
+	uint64_t bytes;
+	uint32_t watermark;
+};
+
+struct transfer {
+	struct folder_work *work;
+	struct engine *engine;
+	struct store_features features;
+	size_t batch_messages;
+	size_t window;
+
+	struct seqset left; /* not yet asked for */
+	struct seqset got;  /* received */
+	uint64_t retries;   /* messages that an earlier run tried in vain */
+	bool told_lost_flags;
+	bool told_altered;
+
+	struct batch *filling;
+	struct batch *first, *last; /* sent, in order */
+	size_t in_flight;
+	struct batch *checking; /* stored, as the server says; being looked for */
+	struct batch *checked;	/* looked for; to be written down */
+};
+
+struct batch *batch_free(struct batch *b);
+/* The message with the flags it is sent with; borrowed from the item. */
+struct message item_to_send(const struct item *it);
+
+/* Write down what was checked, and the intents of a batch (or NULL). */
+int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *reterr);
+
+/* ---- settle.c ---- */
+/* Take the answer to the oldest batch and begin to look for its messages. */
+int transfer_settle(struct transfer *t, struct mm_err *reterr);
+/* All batches, to the last commit. */
+int transfer_settle_all(struct transfer *t, struct mm_err *reterr);
+
+#endif

@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tags, window, continuations, and untagged data to whom it concerns. */
+#include <mailmig/log.h>
+#include <mailmig/text.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "imap_internal.h"
+
+static const struct {
+	const char *name;
+	unsigned cap;
+} cap_table[] = {
+	{"LITERAL+", IMAP_CAP_LITERAL_PLUS},
+	{"LITERAL-", IMAP_CAP_LITERAL_MINUS},
+	{"MULTIAPPEND", IMAP_CAP_MULTIAPPEND},
+	{"UIDPLUS", IMAP_CAP_UIDPLUS},
+	{"ENABLE", IMAP_CAP_ENABLE},
+	{"CONDSTORE", IMAP_CAP_CONDSTORE},
+	{"QRESYNC", IMAP_CAP_QRESYNC | IMAP_CAP_CONDSTORE},
+	{"LIST-EXTENDED", IMAP_CAP_LIST_EXTENDED},
+	{"LIST-STATUS", IMAP_CAP_LIST_STATUS},
+	{"SPECIAL-USE", IMAP_CAP_SPECIAL_USE},
+	{"STATUS=SIZE", IMAP_CAP_STATUS_SIZE},
+	{"NAMESPACE", IMAP_CAP_NAMESPACE},
+	{"SASL-IR", IMAP_CAP_SASL_IR},
+	{"AUTH=PLAIN", IMAP_CAP_AUTH_PLAIN},
+	{"LOGINDISABLED", IMAP_CAP_LOGINDISABLED},
+	{"ID", IMAP_CAP_ID},
+};
+
+void imap_set_caps(struct imap *c, const char *s, size_t n)
+{
+	const char *end = s + n;
+
+	c->caps = 0;
+	c->append_limit = 0;
+	while (s < end) {
+		const char *q = memchr(s, ' ', (size_t)(end - s));
+		size_t len = q ? (size_t)(q - s) : (size_t)(end - s);
+
+		for (size_t i = 0; i < ELEMENTS(cap_table); i++)
+			if (text_ieqn(s, len, cap_table[i].name))
+				c->caps |= cap_table[i].cap;
+		if (len > 12 && strncasecmp(s, "APPENDLIMIT=", 12) == 0) {
+			struct imap_cursor limit = {.p = s + 12, .end = s + len};
+
+			(void)imap_take_u64(&limit, &c->append_limit); /* nonsense is no limit */
+		}
+		s += len + 1;
+	}
+	c->caps_known = true;
+}
+
+bool imap_has(const struct imap *c, unsigned cap)
+{
+	return (c->caps & cap) == cap;
+}
+
+unsigned imap_caps(const struct imap *c)
+{
+	return c->caps;
+}
+
+uint64_t imap_append_limit(const struct imap *c)
+{
+	return c->append_limit;
+}
+
+uint64_t imap_round_trips(const struct imap *c)
+{
+	return c->round_trips;
+}
+
+const char *imap_label(const struct imap *c)
+{
+	return c->label;
+}
+
+/* ---- sending ---- */
+
+struct imap_cmd *imap_cmd_begin(struct imap *c, enum imap_verb verb, const char *name,
+				struct mm_err *reterr)
+{
+	struct imap_cmd *cmd;
+
+	if (c->n == IMAP_WINDOW_MAX) {
+		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -ENOBUFS,
+			   "%s: too many commands in flight", c->label);
+		return NULL;
+	}
+	cmd = &c->cmds[(c->first + c->n++) % IMAP_WINDOW_MAX];
+	*cmd = (struct imap_cmd){.id = ++c->last_id, .verb = verb, .name = name};
+	imap_put(c, "%08x.%u ", c->tag_base, cmd->id);
+	return cmd;
+}
+
+void imap_put(struct imap *c, const char *fmt, ...)
+{
+	char small[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(small)) {
+		stream_write(c->stream, small, (size_t)n);
+	} else if (n >= 0) {
+		_cleanup_(freep) char *big = malloc((size_t)n + 1);
+
+		if (!big)
+			return; /* the command is cut: the server answers BAD, nothing is lost */
+		va_start(ap, fmt);
+		(void)vsnprintf(big, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+		stream_write(c->stream, big, (size_t)n);
+	}
+}
+
+void imap_cmd_end(struct imap *c)
+{
+	stream_write(c->stream, "\r\n", 2);
+	pump_poll(c->pump);
+}
+
+int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct mm_err *reterr)
+{
+	bool sync = !imap_has(c, IMAP_CAP_LITERAL_PLUS) &&
+		    !(imap_has(c, IMAP_CAP_LITERAL_MINUS) && size <= 4096);
+
+	imap_put(c, "{%llu%s}\r\n", (unsigned long long)size, sync ? "" : "+");
+	if (!sync)
+		return 0;
+
+	/* A "+" belongs to the youngest command: all before it are complete on our side. */
+	c->continuation = false;
+	while (!c->continuation && !cmd->done) {
+		struct imap_resp resp;
+		int r = imap_read(c, "waiting for the server's consent to a literal", &resp, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	return cmd->done ? 1 : 0;
+}
+
+static bool is_quotable(const char *s, size_t n)
+{
+	if (n > 1000)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char ch = (unsigned char)s[i];
+
+		if (ch < 0x20 || ch > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+int imap_put_string(struct imap *c, struct imap_cmd *cmd, const char *s, size_t n,
+		    struct mm_err *reterr)
+{
+	if (!is_quotable(s, n)) {
+		int r = imap_put_literal(c, cmd, n, reterr);
+
+		if (r == 0)
+			stream_write(c->stream, s, n);
+		return r;
+	}
+
+	stream_write(c->stream, "\"", 1);
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == '"' || s[i] == '\\')
+			stream_write(c->stream, "\\", 1);
+		stream_write(c->stream, &s[i], 1);
+	}
+	stream_write(c->stream, "\"", 1);
+	return 0;
+}
+
+/* ---- receiving ---- */
+
+int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr)
+{
+	c->broken = true;
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -EPROTO, "%s: protocol error: %s", c->label,
+		   what);
+	return mm_err_class(reterr, MM_CLASS_PROTOCOL,
+			    "the server breaks IMAP's rules; if it goes on, tell its operator");
+}
+
+/* A body begins: where its octets go depends on the oldest fetch in flight. */
+static int body_begin(struct imap *c, struct mm_err *reterr)
+{
+	const struct imap_cmd *fetch = imap_oldest_pending(c, VERB_FETCH);
+	int r;
+
+	c->body = spool_unref(c->body);
+	c->body_complete = false;
+	c->body_size = c->framer.body_size;
+	if (!c->md)
+		c->md = EVP_MD_CTX_new();
+	if (!c->md || EVP_DigestInit_ex(c->md, EVP_sha256(), NULL) != 1)
+		return mm_err_oom(reterr);
+	if (!fetch || !(fetch->want & IMAP_WANT_BODY))
+		return 0;
+
+	r = spool_new(c->pool, c->body_size, &c->body);
+	if (r < 0) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot spool a message of %llu octets: %s",
+			   (unsigned long long)c->body_size, strerror(-r));
+		mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
+	}
+	return r;
+}
+
+static int body_data(struct imap *c, struct mm_err *reterr)
+{
+	int r = 0;
+
+	if (EVP_DigestUpdate(c->md, c->framer.data, c->framer.n) != 1)
+		return mm_err_oom(reterr);
+	if (c->body)
+		r = spool_write(c->body, c->framer.data, c->framer.n);
+	if (r < 0) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot write to the spool: %s",
+			   strerror(-r));
+		mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
+	}
+	return r;
+}
+
+static int body_end(struct imap *c, struct mm_err *reterr)
+{
+	if (EVP_DigestFinal_ex(c->md, c->digest, NULL) != 1)
+		return mm_err_oom(reterr);
+	c->body_complete = true;
+	return 0;
+}
+
+/* The text for people of a status response, with its code. */
+static void keep_text(const struct imap_resp *r, char *to, size_t size)
+{
+	const char *start = r->code.p ? r->code.p - 1 : r->rest.p;
+
+	text_clean(to, size, start, (size_t)(r->rest.end - start));
+}
+
+static void take_tagged(struct imap *c, const struct imap_resp *r, struct imap_cmd *cmd)
+{
+	struct imap_cursor rest;
+	size_t n = 0;
+
+	cmd->done = true;
+	cmd->status = r->status;
+	keep_text(r, cmd->text, sizeof(cmd->text));
+	while (n < r->code.n && n < sizeof(cmd->code) - 1 && r->code.p[n] != ' ') {
+		cmd->code[n] = r->code.p[n];
+		n++;
+	}
+	cmd->code[n] = '\0';
+
+	if (imap_code_is(r, "CAPABILITY", &rest))
+		imap_set_caps(c, rest.p, (size_t)(rest.end - rest.p));
+	if (cmd->verb == VERB_APPEND && imap_code_is(r, "APPENDUID", &rest) &&
+	    imap_parse_appenduid(rest, &cmd->uidvalidity, &cmd->uids) < 0) {
+		/* A hint that makes no sense is no hint: the engine looks for itself. */
+		cmd->uidvalidity = 0;
+		seqset_reset(&cmd->uids);
+	}
+}
+
+static int tagged(struct imap *c, const struct imap_resp *r, struct mm_err *reterr)
+{
+	char base[16];
+	int n = snprintf(base, sizeof(base), "%08x.", c->tag_base);
+	struct imap_cursor tag = {.p = r->tag.p, .end = r->tag.p + r->tag.n};
+	uint32_t id;
+
+	if (r->tag.n > (size_t)n && memcmp(r->tag.p, base, (size_t)n) == 0) {
+		tag.p += n;
+		if (imap_take_u32(&tag, &id) == 0 && tag.p == tag.end) {
+			for (size_t i = 0; i < c->n; i++) {
+				struct imap_cmd *cmd = &c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
+
+				if (cmd->id == id && !cmd->done) {
+					take_tagged(c, r, cmd);
+					if (cmd->forget)
+						imap_cmd_free(c, cmd);
+					return 0;
+				}
+			}
+		}
+	}
+	return imap_protocol_error(c, "an answer to a command that was not given", reterr);
+}
+
+/* A size asked for beside appends. */
+static void note_size(struct imap *c, const struct imap_resp *r)
+{
+	struct imap_cmd *cmd = imap_oldest_pending(c, VERB_SIZES);
+	struct imap_fetch f;
+
+	if (!cmd || !cmd->sizes || cmd->n_sizes == IMAP_SIZES_MAX)
+		return;
+	if (imap_parse_fetch(r, &c->scratch, &f) < 0 || f.uid == 0 || !f.has_size)
+		return;
+	cmd->sizes[cmd->n_sizes++] = (struct imap_size){.uid = f.uid, .size = f.size};
+}
+
+static void untagged(struct imap *c, const struct imap_resp *r)
+{
+	if (r->status == IMAP_BYE) {
+		free(c->bye);
+		c->bye = calloc(1, IMAP_TEXT_MAX);
+		if (c->bye)
+			keep_text(r, c->bye, IMAP_TEXT_MAX);
+		return;
+	}
+	if (r->status == IMAP_OK) {
+		struct imap_cursor rest;
+
+		if (imap_code_is(r, "CAPABILITY", &rest))
+			imap_set_caps(c, rest.p, (size_t)(rest.end - rest.p));
+	}
+	if (text_ieqn(r->word.p, r->word.n, "CAPABILITY"))
+		imap_set_caps(c, r->rest.p, (size_t)(r->rest.end - r->rest.p));
+	else if (text_ieqn(r->word.p, r->word.n, "ENABLED"))
+		c->qresync = memmem(r->rest.p, (size_t)(r->rest.end - r->rest.p), "QRESYNC", 7) != NULL;
+	else if (text_ieqn(r->word.p, r->word.n, "FETCH"))
+		note_size(c, r);
+	imap_box_data(c, r);
+}
+
+/* The next event of the framer; waits for octets when it has none. */
+static int next_event(struct imap *c, const char *what, struct mm_err *reterr)
+{
+	for (;;) {
+		const uint8_t *p;
+		size_t n = stream_peek(c->stream, &p);
+		size_t used = 0;
+		int ev;
+
+		ev = imap_framer_push(&c->framer, p, n, &used);
+		stream_consume(c->stream, used);
+		if (ev == -ENOMEM)
+			return mm_err_oom(reterr);
+		if (ev == -EMSGSIZE)
+			return imap_protocol_error(c, "a line or literal beyond all limits", reterr);
+		if (ev < 0)
+			return imap_protocol_error(c, "a malformed literal", reterr);
+		if (ev != IMAP_EVENT_MORE)
+			return ev;
+
+		if (n == 0) {
+			uint64_t waits = c->pump->waits;
+			int r = pump_wait(c->pump, c->stream, what, reterr);
+
+			if (r < 0) {
+				c->broken = true;
+				if (c->bye && r == -ECONNRESET) {
+					mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, r,
+						   "%s: the server ended the session: BYE %s",
+						   c->label, c->bye);
+					mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
+						     "the server gives the reason; try again later");
+				}
+				return r;
+			}
+			c->round_trips += c->pump->waits > waits;
+		}
+	}
+}
+
+static int read_response(struct imap *c, const char *what, struct imap_resp *ret,
+			 struct mm_err *reterr)
+{
+	for (;;) {
+		int ev = next_event(c, what, reterr);
+		int r = 0;
+
+		if (ev < 0)
+			return ev;
+		switch (ev) {
+		case IMAP_EVENT_BODY:
+			r = body_begin(c, reterr);
+			break;
+		case IMAP_EVENT_DATA:
+			r = body_data(c, reterr);
+			break;
+		case IMAP_EVENT_BODY_END:
+			r = body_end(c, reterr);
+			break;
+		default:
+			if (imap_parse_response(&c->framer.line, ret) < 0)
+				return imap_protocol_error(c, "a line that is no response", reterr);
+			return 0;
+		}
+		if (r < 0) {
+			c->broken = true;
+			return r;
+		}
+	}
+}
+
+int imap_read(struct imap *c, const char *what, struct imap_resp *ret, struct mm_err *reterr)
+{
+	int r;
+
+	r = read_response(c, what, ret, reterr);
+	if (r < 0)
+		return r;
+
+	switch (ret->kind) {
+	case IMAP_CONTINUATION:
+		c->continuation = true;
+		return 0;
+	case IMAP_TAGGED:
+		return tagged(c, ret, reterr);
+	default:
+		untagged(c, ret);
+		return 0;
+	}
+}
+
+/* ---- waiting ---- */
+
+static struct imap_cmd *find_cmd(struct imap *c, enum imap_verb verb, bool pending)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct imap_cmd *cmd = &c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
+
+		if (cmd->verb == verb && cmd->id != 0 && !(pending && cmd->done))
+			return cmd;
+	}
+	return NULL;
+}
+
+struct imap_cmd *imap_oldest(struct imap *c, enum imap_verb verb)
+{
+	return find_cmd(c, verb, false);
+}
+
+struct imap_cmd *imap_oldest_pending(struct imap *c, enum imap_verb verb)
+{
+	return find_cmd(c, verb, true);
+}
+
+int imap_await(struct imap *c, const struct imap_cmd *cmd, struct mm_err *reterr)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "waiting for %s reply", cmd->name);
+	while (!cmd->done) {
+		struct imap_resp resp;
+		int r = imap_read(c, what, &resp, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void imap_cmd_free(struct imap *c, struct imap_cmd *cmd)
+{
+	seqset_done(&cmd->uids);
+	free(cmd->sizes);
+	*cmd = (struct imap_cmd){.done = true};
+	while (c->n > 0 && c->cmds[c->first].id == 0) {
+		c->first = (c->first + 1) % IMAP_WINDOW_MAX;
+		c->n--;
+	}
+}
+
+int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope scope,
+		 const char *what, struct mm_err *reterr)
+{
+	bool quota = strcasecmp(cmd->code, "OVERQUOTA") == 0;
+	bool large = strcasecmp(cmd->code, "TOOBIG") == 0 || strcasecmp(cmd->code, "LIMIT") == 0;
+
+	mm_err_set(reterr, quota ? MM_SCOPE_JOB : scope, MM_RETRY_LATER, -EREMOTEIO,
+		   "%s: %s: %s %s", c->label, what, cmd->status == IMAP_BAD ? "BAD" : "NO",
+		   cmd->text);
+	if (quota)
+		return mm_err_class(reterr, MM_CLASS_QUOTA,
+				    "make room in this mailbox or raise its quota, then run again");
+	return mm_err_class(reterr, large ? MM_CLASS_TOO_LARGE : MM_CLASS_REFUSED,
+			    "the server gives the reason");
+}
+
+int imap_simple_end(struct imap *c, struct imap_cmd *cmd, enum mm_scope scope,
+		    struct mm_err *reterr)
+{
+	char what[64];
+	int r;
+
+	r = imap_await(c, cmd, reterr);
+	if (r < 0)
+		return r;
+	if (cmd->status != IMAP_OK) {
+		snprintf(what, sizeof(what), "%s was refused", cmd->name);
+		r = imap_refused(c, cmd, scope, what, reterr);
+	}
+	imap_cmd_free(c, cmd);
+	return r;
+}
+
+int imap_noop(struct imap *c, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_PLAIN, "NOOP", reterr);
+
+	if (!cmd)
+		return -ENOBUFS;
+	imap_put(c, "NOOP");
+	imap_cmd_end(c);
+	return imap_simple_end(c, cmd, MM_SCOPE_STORE, reterr);
+}
+
+/* ---- life ---- */
+
+static enum stream_tls stream_tls_of(enum tls_mode t)
+{
+	return t == TLS_IMPLICIT   ? STREAM_TLS_IMPLICIT
+	       : t == TLS_STARTTLS ? STREAM_TLS_STARTTLS
+				   : STREAM_TLS_NONE;
+}
+
+static int connect_stream(struct imap *c, const struct imap_options *o, struct mm_err *reterr)
+{
+	const struct endpoint *e = o->endpoint;
+	struct stream_options so = {
+		.label = c->label,
+		.host = e->host,
+		.port = e->port,
+		.tls = stream_tls_of(e->tls),
+		.tls_verify = e->tls_verify,
+		.tls_ca = e->tls_ca,
+		.tls_fingerprint = e->tls_fingerprint,
+		.tls_min = e->tls_min,
+		.tls_client_cert = e->tls_client_cert,
+		.tls_client_key = e->tls_client_key,
+		.proxy = e->proxy,
+		.timeout_usec = e->timeout_usec,
+		.cancel_fd = o->cancel_fd,
+	};
+
+	if (e->tls == TLS_NONE && !e->allow_cleartext) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EPERM,
+			   "%s: tls = \"none\" would send the password in clear", c->label);
+		return mm_err_class(reterr, MM_CLASS_CONFIG,
+				    "use TLS, or set allow_cleartext = true on a network you trust");
+	}
+	return stream_open(&so, &c->stream, reterr);
+}
+
+int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *reterr)
+{
+	_cleanup_(imap_closep) struct imap *c = NULL;
+	int r;
+
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return mm_err_oom(reterr);
+	c->pump = o->pump;
+	c->pool = o->pool;
+	c->match = o->match;
+	c->side = text_dup(o->side);
+	c->prefix = text_dup("");
+	c->label = text_fmt("%s %s:%u", o->side, o->endpoint->host, (unsigned)o->endpoint->port);
+	if (!c->side || !c->label || !c->prefix ||
+	    getrandom(&c->tag_base, sizeof(c->tag_base), 0) != sizeof(c->tag_base))
+		return mm_err_oom(reterr);
+
+	r = connect_stream(c, o, reterr);
+	if (r < 0)
+		return r;
+	if (pump_add(c->pump, c->stream) < 0)
+		return mm_err_oom(reterr);
+	r = imap_login(c, o->endpoint, o->secret, reterr);
+	if (r < 0)
+		return r;
+	*ret = STEAL(c);
+	return 0;
+}
+
+int imap_use_pump(struct imap *c, struct pump *pump)
+{
+	int r = pump_add(pump, c->stream);
+
+	if (r < 0)
+		return r;
+	pump_remove(c->pump, c->stream);
+	c->pump = pump;
+	return 0;
+}
+
+struct imap *imap_close(struct imap *c)
+{
+	if (!c)
+		return NULL;
+
+	if (c->stream) {
+		if (!c->broken) {
+			imap_put(c, "%08x.%u LOGOUT\r\n", c->tag_base, ++c->last_id);
+			pump_poll(c->pump);
+		}
+		pump_remove(c->pump, c->stream);
+		stream_free(c->stream);
+	}
+	for (size_t i = 0; i < IMAP_WINDOW_MAX; i++) {
+		seqset_done(&c->cmds[i].uids);
+		free(c->cmds[i].sizes);
+	}
+	imap_framer_done(&c->framer);
+	imap_mailbox_done(&c->box);
+	buf_done(&c->scratch);
+	EVP_MD_CTX_free(c->md);
+	spool_unref(c->body);
+	free(c->side);
+	free(c->label);
+	free(c->prefix);
+	free(c->bye);
+	free(c);
+	return NULL;
+}

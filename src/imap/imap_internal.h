@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAP_INTERNAL_H
+#define IMAP_INTERNAL_H
+
+#include <mailmig/imap.h>
+#include <openssl/evp.h>
+
+#include "framer.h"
+#include "parse.h"
+
+/* Commands in flight on one session: more bring nothing once a round trip is filled. */
+#define IMAP_WINDOW_MAX 64
+/* Text of a response that is kept for people. */
+#define IMAP_TEXT_MAX 200
+/* UIDs of one UID FETCH (UID RFC822.SIZE) beside appends. */
+#define IMAP_SIZES_MAX 4096
+
+enum imap_verb {
+	VERB_PLAIN, /* only its result matters */
+	VERB_SELECT,
+	VERB_FETCH,
+	VERB_APPEND,
+	VERB_SIZES,
+	VERB_FLAGS,
+};
+
+struct imap_size {
+	uint32_t uid;
+	uint64_t size;
+};
+
+/* One command in flight, and its answer. */
+struct imap_cmd {
+	uint32_t id;
+	enum imap_verb verb;
+	const char *name; /* for errors: "SELECT" */
+	bool done;
+	bool forget; /* nobody waits for it: its place is given back when the answer comes */
+	enum imap_status status;
+	char code[64];		    /* first word of the response code */
+	char text[IMAP_TEXT_MAX];   /* the server's words, cleaned, with the code */
+	unsigned want;		    /* VERB_FETCH */
+	size_t n_messages;	    /* VERB_APPEND */
+	uint32_t uidvalidity;	    /* APPENDUID */
+	struct seqset uids;
+	struct imap_size *sizes;    /* VERB_SIZES */
+	size_t n_sizes;
+};
+
+struct imap {
+	struct stream *stream;
+	struct pump *pump;
+	struct spool_pool *pool;
+	unsigned match;
+	char *side;
+	char *label;
+
+	struct imap_framer framer;
+	struct buf scratch;
+	uint32_t tag_base;
+	uint32_t last_id;
+	struct imap_cmd cmds[IMAP_WINDOW_MAX]; /* ring: oldest first */
+	size_t first, n;
+	bool continuation; /* a "+" has come */
+
+	unsigned caps;
+	bool caps_known;
+	bool qresync; /* ENABLEd */
+	uint64_t append_limit;
+	char delim;
+	char *prefix;
+	char *bye;
+	uint64_t round_trips;
+	bool broken;
+
+	struct imap_mailbox box; /* being selected */
+
+	/* the body that is arriving */
+	EVP_MD_CTX *md;
+	struct spool *body;
+	uint64_t body_size;
+	bool body_complete;
+	uint8_t digest[MESSAGE_DIGEST_OCTETS];
+};
+
+/* ---- conn.c ---- */
+
+/* Begin a command: takes a place in the window and writes the tag. NULL when the window is full
+ * (scope store: our mistake). */
+struct imap_cmd *imap_cmd_begin(struct imap *c, enum imap_verb verb, const char *name,
+				struct mm_err *reterr);
+void imap_put(struct imap *c, const char *fmt, ...) _printf_(2, 3);
+/* A string in the form that carries it: quoted, or a literal, for which the server's consent may
+ * have to be waited for. 0 or -errno; 1: the server ended the command instead of consenting. */
+int imap_put_string(struct imap *c, struct imap_cmd *cmd, const char *s, size_t n,
+		    struct mm_err *reterr);
+/* The announcement of a literal of size octets, and the wait for consent where one is needed. */
+int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct mm_err *reterr);
+void imap_cmd_end(struct imap *c);
+
+/* Read one response and give it its general meaning. 0 or -errno. */
+int imap_read(struct imap *c, const char *what, struct imap_resp *ret, struct mm_err *reterr);
+
+/* The oldest command of a verb whose result was not taken yet, or NULL. */
+struct imap_cmd *imap_oldest(struct imap *c, enum imap_verb verb);
+/* The oldest one that the server has not answered, or NULL. */
+struct imap_cmd *imap_oldest_pending(struct imap *c, enum imap_verb verb);
+/* Read until the command is done. 0 or -errno. */
+int imap_await(struct imap *c, const struct imap_cmd *cmd, struct mm_err *reterr);
+/* Give the command's place back. */
+void imap_cmd_free(struct imap *c, struct imap_cmd *cmd);
+/* Begin, send, wait, free: for commands whose result alone matters. 0; -EREMOTEIO for NO or BAD
+ * (described with scope and class refused). */
+int imap_simple_end(struct imap *c, struct imap_cmd *cmd, enum mm_scope scope,
+		    struct mm_err *reterr);
+/* Describe a NO or BAD. what: "cannot create folder X". Returns -EREMOTEIO. */
+int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope scope,
+		 const char *what, struct mm_err *reterr);
+int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr);
+
+/* Capabilities out of a blank-separated list. */
+void imap_set_caps(struct imap *c, const char *s, size_t n);
+bool imap_has(const struct imap *c, unsigned cap);
+
+/* ---- login.c ---- */
+int imap_login(struct imap *c, const struct endpoint *e, const struct secret *secret,
+	       struct mm_err *reterr);
+
+/* ---- folders.c ---- */
+void imap_box_data(struct imap *c, const struct imap_resp *r);
+
+#endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* UID FETCH, APPEND and MULTIAPPEND, UID STORE. */
+#include <mailmig/flags.h>
+#include <mailmig/text.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "imap_internal.h"
+
+/* ---- FETCH ---- */
+
+#define HEADER_FIELDS "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)]"
+
+int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
+		     struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_FETCH, "FETCH", reterr);
+	bool body = want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST);
+
+	if (!cmd)
+		return -ENOBUFS;
+	cmd->want = want;
+	imap_put(c, "UID FETCH %s (UID", set);
+	if (want & IMAP_WANT_FLAGS)
+		imap_put(c, " FLAGS");
+	if (want & IMAP_WANT_SIZE)
+		imap_put(c, " RFC822.SIZE");
+	if (want & IMAP_WANT_DATE)
+		imap_put(c, " INTERNALDATE");
+	if (body)
+		imap_put(c, " BODY.PEEK[]");
+	else if (want & IMAP_WANT_FINGERPRINT)
+		imap_put(c, " " HEADER_FIELDS);
+	imap_put(c, ")");
+	if (changed_since)
+		imap_put(c, " (CHANGEDSINCE %llu%s)", (unsigned long long)changed_since,
+			 c->qresync ? " VANISHED" : "");
+	imap_cmd_end(c);
+	return 0;
+}
+
+size_t imap_fetches(const struct imap *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct imap_cmd *cmd = &c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
+
+		n += cmd->verb == VERB_FETCH && cmd->id != 0;
+	}
+	return n;
+}
+
+/* The header of a body that is in a spool. */
+static int fingerprint_of_spool(struct imap *c, const struct spool *body, struct message *m)
+{
+	char first[16 * 1024];
+	ssize_t n = spool_read_at(body, 0, first, sizeof(first));
+	_cleanup_(freep) char *more = NULL;
+
+	if (n < 0)
+		return (int)n;
+	m->has_fingerprint = true;
+	if ((uint64_t)n == spool_size(body) || memmem(first, (size_t)n, "\r\n\r\n", 4) ||
+	    memmem(first, (size_t)n, "\n\n", 2))
+		return fingerprint_header(first, (size_t)n, c->match, &m->fingerprint);
+
+	more = malloc(FINGERPRINT_HEADER_MAX);
+	if (!more)
+		return -ENOMEM;
+	n = spool_read_at(body, 0, more, FINGERPRINT_HEADER_MAX);
+	if (n < 0)
+		return (int)n;
+	return fingerprint_header(more, (size_t)n, c->match, &m->fingerprint);
+}
+
+/* A body that came as a quoted string: short and legal. */
+static int quoted_body(struct imap *c, const struct imap_fetch *f, bool keep)
+{
+	int r = 0;
+
+	c->body = spool_unref(c->body);
+	c->body_size = f->body.n;
+	if (EVP_Digest(f->body.p, f->body.n, c->digest, NULL, EVP_sha256(), NULL) != 1)
+		return -ENOMEM;
+	if (keep)
+		r = spool_new(c->pool, f->body.n, &c->body);
+	if (r == 0 && keep)
+		r = spool_write(c->body, f->body.p, f->body.n);
+	c->body_complete = r == 0;
+	return r;
+}
+
+static int take_body(struct imap *c, const struct imap_fetch *f, unsigned want, struct message *m)
+{
+	bool keep = want & IMAP_WANT_BODY;
+	int r = 0;
+
+	if (!f->body.external && f->body.p)
+		r = quoted_body(c, f, keep);
+	if (r < 0)
+		return r;
+	if (!c->body_complete)
+		return 0; /* NIL: not told */
+
+	c->body_complete = false;
+	memcpy(m->digest, c->digest, sizeof(m->digest));
+	m->has_digest = true;
+	m->size = c->body_size;
+	if (keep) {
+		m->body = STEAL(c->body);
+		r = fingerprint_of_spool(c, m->body, m);
+	}
+	return r;
+}
+
+/* Does the response hold all that was wanted? */
+static bool is_complete(const struct imap_fetch *f, unsigned want)
+{
+	return f->uid != 0 && (!(want & IMAP_WANT_FLAGS) || f->has_flags) &&
+	       (!(want & IMAP_WANT_SIZE) || f->has_size) &&
+	       (!(want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST)) || f->has_body) &&
+	       (!(want & IMAP_WANT_FINGERPRINT) || f->has_header || f->has_body);
+}
+
+/* 1: a message; 0: something unsolicited. */
+static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned want,
+		      struct message *ret, struct mm_err *reterr)
+{
+	struct message m = {0};
+	struct imap_fetch f;
+	int r = 0;
+
+	if (imap_parse_fetch(resp, &c->scratch, &f) < 0)
+		return imap_protocol_error(c, "a FETCH line that makes no sense", reterr);
+	if (!is_complete(&f, want))
+		return 0;
+
+	m.uid = f.uid;
+	m.modseq = f.modseq;
+	m.size = m.announced_size = f.size;
+	memcpy(m.date, f.date, sizeof(m.date));
+	if (want & IMAP_WANT_FLAGS) {
+		_cleanup_(buf_done) struct buf flags = {0};
+
+		r = flags_normalize(f.flags.p, f.flags.n, &flags);
+		m.flags = r == 0 ? buf_take(&flags) : NULL;
+		if (r == 0 && !m.flags)
+			m.flags = text_dup("");
+		r = m.flags ? 0 : -ENOMEM;
+	}
+	if (r == 0 && f.has_header && f.header.p) {
+		r = fingerprint_header(f.header.p, f.header.n, c->match, &m.fingerprint);
+		m.has_fingerprint = true;
+	}
+	if (r == 0 && (want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST))) {
+		r = take_body(c, &f, want, &m);
+		if (r == 0 && !m.has_digest) {
+			message_done(&m);
+			return 0;
+		}
+	}
+	if (r < 0) {
+		message_done(&m);
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot keep a message: %s",
+			   strerror(-r));
+		return mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
+	}
+	*ret = m;
+	return 1;
+}
+
+static int take_vanished(struct imap *c, const struct imap_resp *resp, struct seqset *vanished,
+			 struct mm_err *reterr)
+{
+	struct seqset gone = {0};
+	bool earlier;
+	int r;
+
+	if (!vanished)
+		return 0;
+	r = imap_parse_vanished(resp, &earlier, &gone);
+	for (size_t i = 0; r == 0 && i < gone.n; i++)
+		r = seqset_add(vanished, gone.r[i].first, gone.r[i].last);
+	seqset_done(&gone);
+	return r == -ENOMEM ? mm_err_oom(reterr) : 0;
+}
+
+static int end_fetch(struct imap *c, struct imap_cmd *cmd, struct mm_err *reterr)
+{
+	int r = 0;
+
+	if (cmd->status != IMAP_OK)
+		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "cannot fetch messages", reterr);
+	imap_cmd_free(c, cmd);
+	return r;
+}
+
+int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
+		    struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_oldest(c, VERB_FETCH);
+
+	if (!cmd)
+		return 0;
+	while (!cmd->done) {
+		struct imap_resp resp;
+		int r = imap_read(c, "waiting for FETCH data", &resp, reterr);
+
+		if (r < 0)
+			return r;
+		if (resp.kind != IMAP_UNTAGGED)
+			continue;
+		if (resp.has_number && text_ieqn(resp.word.p, resp.word.n, "FETCH"))
+			r = take_fetch(c, &resp, cmd->want, ret, reterr);
+		else if (text_ieqn(resp.word.p, resp.word.n, "VANISHED"))
+			r = take_vanished(c, &resp, vanished, reterr);
+		if (r != 0)
+			return r;
+	}
+	return end_fetch(c, cmd, reterr);
+}
+
+/* ---- APPEND ---- */
+
+int imap_append_begin(struct imap *c, const char *raw, const struct message *v, size_t n,
+		      struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_APPEND, "APPEND", reterr);
+	int r;
+
+	if (!cmd)
+		return -ENOBUFS;
+	cmd->n_messages = n;
+	imap_put(c, "APPEND ");
+	r = imap_put_string(c, cmd, raw, strlen(raw), reterr);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (v[i].flags && *v[i].flags)
+			imap_put(c, " (%s)", v[i].flags);
+		if (*v[i].date)
+			imap_put(c, " \"%s\"", v[i].date);
+		imap_put(c, " ");
+		r = imap_put_literal(c, cmd, spool_size(v[i].body), reterr);
+		if (r == 0)
+			stream_write_spool(c->stream, v[i].body);
+	}
+	if (r < 0)
+		return r;
+	if (r == 0)
+		imap_cmd_end(c);
+	return 0;
+}
+
+void imap_append_result_done(struct imap_append_result *r)
+{
+	seqset_done(&r->uids);
+	*r = (struct imap_append_result){0};
+}
+
+static void describe_refusal(struct imap *c, const struct imap_cmd *cmd,
+			     struct imap_append_result *ret)
+{
+	ret->outcome = IMAP_APPEND_REFUSED;
+	ret->try_create = strcasecmp(cmd->code, "TRYCREATE") == 0;
+	imap_refused(c, cmd, ret->try_create ? MM_SCOPE_FOLDER : MM_SCOPE_MESSAGE,
+		     "the message was refused", &ret->error);
+}
+
+int imap_append_end(struct imap *c, struct imap_append_result *ret, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_oldest(c, VERB_APPEND);
+	int r;
+
+	if (!cmd)
+		return imap_protocol_error(c, "no APPEND in flight", reterr);
+	r = imap_await(c, cmd, reterr);
+	if (r < 0)
+		return r;
+	*ret = (struct imap_append_result){.outcome = IMAP_APPEND_STORED};
+	if (cmd->status != IMAP_OK) {
+		describe_refusal(c, cmd, ret);
+	} else if (cmd->uidvalidity && seqset_count(&cmd->uids) == cmd->n_messages) {
+		ret->uidvalidity = cmd->uidvalidity;
+		ret->uids = cmd->uids;
+		cmd->uids = (struct seqset){0};
+	}
+	imap_cmd_free(c, cmd);
+	return 0;
+}
+
+int imap_sizes_begin(struct imap *c, const char *set, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_SIZES, "FETCH", reterr);
+
+	if (!cmd)
+		return -ENOBUFS;
+	cmd->sizes = calloc(IMAP_SIZES_MAX, sizeof(*cmd->sizes));
+	if (!cmd->sizes)
+		return mm_err_oom(reterr);
+	imap_put(c, "UID FETCH %s (UID RFC822.SIZE)", set);
+	imap_cmd_end(c);
+	return 0;
+}
+
+int imap_sizes_end(struct imap *c, imap_size_fn fn, void *userdata, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_oldest(c, VERB_SIZES);
+	int r;
+
+	if (!cmd)
+		return imap_protocol_error(c, "no FETCH in flight", reterr);
+	r = imap_await(c, cmd, reterr);
+	if (r < 0)
+		return r;
+	if (cmd->status != IMAP_OK)
+		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "cannot look at what was stored", reterr);
+	for (size_t i = 0; r == 0 && i < cmd->n_sizes; i++)
+		fn(userdata, cmd->sizes[i].uid, cmd->sizes[i].size);
+	imap_cmd_free(c, cmd);
+	return r;
+}
+
+/* ---- STORE ---- */
+
+int imap_flags_begin(struct imap *c, const char *set, bool add, const char *flags,
+		     struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_FLAGS, "STORE", reterr);
+
+	if (!cmd)
+		return -ENOBUFS;
+	imap_put(c, "UID STORE %s %cFLAGS.SILENT (%s)", set, add ? '+' : '-', flags);
+	imap_cmd_end(c);
+	return 0;
+}
+
+int imap_flags_end(struct imap *c, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_oldest(c, VERB_FLAGS);
+
+	if (!cmd)
+		return imap_protocol_error(c, "no STORE in flight", reterr);
+	return imap_simple_end(c, cmd, MM_SCOPE_FOLDER, reterr);
+}

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parse.h"
+
+#include <mailmig/parse.h>
+#include <mailmig/text.h>
+#include <string.h>
+#include <strings.h>
+
+#include "framer.h"
+
+void imap_skip_blanks(struct imap_cursor *c)
+{
+	while (c->p < c->end && *c->p == ' ')
+		c->p++;
+}
+
+bool imap_take_char(struct imap_cursor *c, char ch)
+{
+	if (c->p >= c->end || *c->p != ch)
+		return false;
+	c->p++;
+	return true;
+}
+
+static bool str_is(const struct imap_str *s, const char *word)
+{
+	return s->p && text_ieqn(s->p, s->n, word);
+}
+
+/* Octets up to a blank, parenthesis or the end. With brackets true, "[...]" may enclose blanks and
+ * parentheses, as in BODY[HEADER.FIELDS (DATE)]. */
+static struct imap_str take_word(struct imap_cursor *c, bool brackets)
+{
+	struct imap_str s = {.p = c->p};
+	bool bracket = false;
+
+	while (c->p < c->end) {
+		char ch = *c->p;
+
+		if (ch == '[' && brackets)
+			bracket = true;
+		else if (ch == ']')
+			bracket = false;
+		else if (!bracket && (ch == ' ' || ch == '(' || ch == ')' || ch == IMAP_EXTERNAL))
+			break;
+		c->p++;
+	}
+	s.n = (size_t)(c->p - s.p);
+	return s;
+}
+
+static struct imap_str take_atom(struct imap_cursor *c)
+{
+	return take_word(c, false);
+}
+
+static int take_quoted(struct imap_cursor *c, struct buf *scratch, struct imap_str *ret)
+{
+	const char *start = ++c->p;
+	const char *q = start;
+	size_t at;
+
+	/* Without escapes the octets can be used where they are. */
+	while (q < c->end && *q != '"' && *q != '\\')
+		q++;
+	if (q < c->end && *q == '"') {
+		*ret = (struct imap_str){.p = start, .n = (size_t)(q - start)};
+		c->p = q + 1;
+		return 0;
+	}
+
+	/* Room for all now: the pointer must not move while later strings are added. */
+	if (buf_reserve(scratch, (size_t)(c->end - start)) < 0)
+		return -ENOMEM;
+	at = scratch->len;
+	for (q = start; q < c->end && *q != '"'; q++) {
+		if (*q == '\\' && q + 1 < c->end)
+			q++;
+		if (buf_addc(scratch, *q) < 0)
+			return -ENOMEM;
+	}
+	if (q >= c->end)
+		return -EPROTO;
+	*ret = (struct imap_str){.p = scratch->p + at, .n = scratch->len - at};
+	c->p = q + 1;
+	return 0;
+}
+
+static int take_literal(struct imap_cursor *c, struct imap_str *ret)
+{
+	const char *q = ++c->p;
+	uint64_t n;
+
+	while (q < c->end && *q >= '0' && *q <= '9')
+		q++;
+	if (parse_u64(c->p, (size_t)(q - c->p), &n) < 0)
+		return -EPROTO;
+	if (q < c->end && *q == '+')
+		q++;
+	if (c->end - q < 3 || memcmp(q, "}\r\n", 3) != 0 || n > (uint64_t)(c->end - q - 3))
+		return -EPROTO;
+	*ret = (struct imap_str){.p = q + 3, .n = (size_t)n};
+	c->p = q + 3 + n;
+	return 0;
+}
+
+int imap_take_string(struct imap_cursor *c, struct buf *scratch, struct imap_str *ret)
+{
+	struct imap_str s;
+
+	if (c->p >= c->end)
+		return -EPROTO;
+	if (*c->p == '"')
+		return take_quoted(c, scratch, ret);
+	if (*c->p == '~' && c->p + 1 < c->end && c->p[1] == '{')
+		c->p++;
+	if (*c->p == '{')
+		return take_literal(c, ret);
+	if (*c->p == IMAP_EXTERNAL) {
+		c->p++;
+		*ret = (struct imap_str){.p = NULL, .external = true};
+		return 0;
+	}
+
+	s = take_atom(c);
+	if (s.n == 0)
+		return -EPROTO;
+	if (str_is(&s, "NIL"))
+		s = (struct imap_str){.p = NULL};
+	*ret = s;
+	return 0;
+}
+
+int imap_take_u64(struct imap_cursor *c, uint64_t *ret)
+{
+	const char *q = c->p;
+
+	while (q < c->end && *q >= '0' && *q <= '9')
+		q++;
+	if (parse_u64(c->p, (size_t)(q - c->p), ret) < 0)
+		return -EPROTO;
+	c->p = q;
+	return 0;
+}
+
+int imap_take_u32(struct imap_cursor *c, uint32_t *ret)
+{
+	uint64_t v;
+
+	if (imap_take_u64(c, &v) < 0 || v > UINT32_MAX)
+		return -EPROTO;
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+int imap_take_flag_list(struct imap_cursor *c, struct imap_str *ret)
+{
+	const char *start;
+
+	if (!imap_take_char(c, '('))
+		return -EPROTO;
+	start = c->p;
+	while (c->p < c->end && *c->p != ')')
+		c->p++;
+	*ret = (struct imap_str){.p = start, .n = (size_t)(c->p - start)};
+	return imap_take_char(c, ')') ? 0 : -EPROTO;
+}
+
+int imap_skip_value(struct imap_cursor *c)
+{
+	_cleanup_(buf_done) struct buf scratch = {0};
+	unsigned depth = 0;
+
+	do {
+		struct imap_str s;
+		int r;
+
+		imap_skip_blanks(c);
+		if (imap_take_char(c, '(')) {
+			if (++depth > IMAP_NESTING_MAX)
+				return -EPROTO;
+			continue;
+		}
+		if (depth > 0 && imap_take_char(c, ')')) {
+			depth--;
+			continue;
+		}
+		buf_reset(&scratch);
+		r = imap_take_string(c, &scratch, &s);
+		if (r < 0)
+			return r;
+	} while (depth > 0);
+	return 0;
+}
+
+static enum imap_status status_of(const struct imap_str *word)
+{
+	static const struct {
+		const char *word;
+		enum imap_status status;
+	} table[] = {
+		{"OK", IMAP_OK},   {"NO", IMAP_NO},	      {"BAD", IMAP_BAD},
+		{"BYE", IMAP_BYE}, {"PREAUTH", IMAP_PREAUTH},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(table); i++)
+		if (str_is(word, table[i].word))
+			return table[i].status;
+	return IMAP_NONE;
+}
+
+/* "[CODE args] text": the code may hold a quoted "]" only in BADCHARSET, which we never cause. */
+static void take_code(struct imap_resp *r)
+{
+	const char *q;
+
+	if (r->rest.p >= r->rest.end || *r->rest.p != '[')
+		return;
+	q = memchr(r->rest.p, ']', (size_t)(r->rest.end - r->rest.p));
+	if (!q)
+		return;
+	r->code = (struct imap_str){.p = r->rest.p + 1, .n = (size_t)(q - r->rest.p - 1)};
+	r->rest.p = q + 1;
+	imap_skip_blanks(&r->rest);
+}
+
+int imap_parse_response(const struct buf *line, struct imap_resp *ret)
+{
+	struct imap_resp r = {0};
+	struct imap_cursor c = {.p = buf_str(line)};
+	uint64_t number;
+
+	c.end = c.p + line->len;
+	if (c.p < c.end && *c.p == '+') {
+		c.p++;
+		imap_skip_blanks(&c);
+		r.kind = IMAP_CONTINUATION;
+		r.rest = c;
+		*ret = r;
+		return 0;
+	}
+
+	r.tag = take_atom(&c);
+	if (r.tag.n == 0 || !imap_take_char(&c, ' '))
+		return -EPROTO;
+	r.kind = r.tag.n == 1 && *r.tag.p == '*' ? IMAP_UNTAGGED : IMAP_TAGGED;
+	imap_skip_blanks(&c);
+	r.word = take_atom(&c);
+	if (r.word.n == 0)
+		return -EPROTO;
+	if (r.kind == IMAP_UNTAGGED && parse_u64(r.word.p, r.word.n, &number) == 0) {
+		if (number > UINT32_MAX)
+			return -EPROTO;
+		r.has_number = true;
+		r.number = (uint32_t)number;
+		imap_skip_blanks(&c);
+		r.word = take_atom(&c);
+		if (r.word.n == 0)
+			return -EPROTO;
+	}
+	imap_skip_blanks(&c);
+	r.rest = c;
+
+	r.status = r.has_number ? IMAP_NONE : status_of(&r.word);
+	if (r.status != IMAP_NONE)
+		take_code(&r);
+	else if (r.kind == IMAP_TAGGED)
+		return -EPROTO;
+	*ret = r;
+	return 0;
+}
+
+bool imap_code_is(const struct imap_resp *r, const char *word, struct imap_cursor *ret_rest)
+{
+	size_t n = strlen(word);
+	struct imap_cursor c;
+
+	if (!r->code.p || r->code.n < n || strncasecmp(r->code.p, word, n) != 0)
+		return false;
+	if (r->code.n > n && r->code.p[n] != ' ')
+		return false;
+	c = (struct imap_cursor){.p = r->code.p + n, .end = r->code.p + r->code.n};
+	imap_skip_blanks(&c);
+	if (ret_rest)
+		*ret_rest = c;
+	return true;
+}
+
+bool imap_date_ok(const char *s, size_t n)
+{
+	static const char form[] = "dd-aaa-dddd dd:dd:dd sdddd";
+
+	if (n != sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char ch = (unsigned char)s[i];
+		bool digit = ch >= '0' && ch <= '9';
+
+		switch (form[i]) {
+		case 'd':
+			if (!digit && !(i == 0 && ch == ' '))
+				return false;
+			break;
+		case 'a':
+			if (!((ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z')))
+				return false;
+			break;
+		case 's':
+			if (ch != '+' && ch != '-')
+				return false;
+			break;
+		default:
+			if (ch != (unsigned char)form[i])
+				return false;
+		}
+	}
+	return true;
+}
+
+static int fetch_modseq(struct imap_cursor *c, uint64_t *ret)
+{
+	if (!imap_take_char(c, '(') || imap_take_u64(c, ret) < 0 || !imap_take_char(c, ')'))
+		return -EPROTO;
+	return 0;
+}
+
+static int fetch_date(struct imap_cursor *c, struct buf *scratch, struct imap_fetch *f)
+{
+	struct imap_str s;
+	int r = imap_take_string(c, scratch, &s);
+
+	if (r < 0)
+		return r;
+	if (!s.p || !imap_date_ok(s.p, s.n))
+		return 0; /* a date that is none is left out, the message is not */
+	memcpy(f->date, s.p, s.n);
+	f->date[s.n] = '\0';
+	f->has_date = true;
+	return 0;
+}
+
+static int fetch_item(struct imap_cursor *c, const struct imap_str *item, struct buf *scratch,
+		      struct imap_fetch *f)
+{
+	if (str_is(item, "UID"))
+		return imap_take_u32(c, &f->uid);
+	if (str_is(item, "FLAGS")) {
+		f->has_flags = true;
+		return imap_take_flag_list(c, &f->flags);
+	}
+	if (str_is(item, "RFC822.SIZE")) {
+		f->has_size = true;
+		return imap_take_u64(c, &f->size);
+	}
+	if (str_is(item, "MODSEQ")) {
+		f->has_modseq = true;
+		return fetch_modseq(c, &f->modseq);
+	}
+	if (str_is(item, "INTERNALDATE"))
+		return fetch_date(c, scratch, f);
+	if (str_is(item, "BODY[]")) {
+		f->has_body = true;
+		return imap_take_string(c, scratch, &f->body);
+	}
+	if (item->n > 18 && strncasecmp(item->p, "BODY[HEADER.FIELDS", 18) == 0) {
+		f->has_header = true;
+		return imap_take_string(c, scratch, &f->header);
+	}
+	return imap_skip_value(c);
+}
+
+int imap_parse_fetch(const struct imap_resp *r, struct buf *scratch, struct imap_fetch *ret)
+{
+	struct imap_fetch f = {0};
+	struct imap_cursor c = r->rest;
+	int e;
+
+	buf_reset(scratch);
+	/* All unescaped strings together are no longer than the line: nothing will move. */
+	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+		return -ENOMEM;
+	if (!imap_take_char(&c, '('))
+		return -EPROTO;
+	imap_skip_blanks(&c);
+	while (!imap_take_char(&c, ')')) {
+		struct imap_str item = take_word(&c, true);
+
+		if (item.n == 0)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		e = fetch_item(&c, &item, scratch, &f);
+		if (e < 0)
+			return e;
+		imap_skip_blanks(&c);
+	}
+	*ret = f;
+	return 0;
+}
+
+int imap_parse_list(const struct imap_resp *r, struct buf *scratch, struct imap_list *ret)
+{
+	struct imap_list l = {0};
+	struct imap_cursor c = r->rest;
+	struct imap_str delim;
+	int e;
+
+	buf_reset(scratch);
+	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+		return -ENOMEM;
+	e = imap_take_flag_list(&c, &l.flags);
+	if (e < 0)
+		return e;
+	imap_skip_blanks(&c);
+	e = imap_take_string(&c, scratch, &delim);
+	if (e < 0)
+		return e;
+	if (delim.p && delim.n != 1)
+		return -EPROTO;
+	l.delim = delim.p ? *delim.p : '\0';
+	imap_skip_blanks(&c);
+	/* A mailbox may be called NIL: as an atom it is a name here. */
+	if (c.end - c.p == 3 && strncasecmp(c.p, "NIL", 3) == 0) {
+		l.name = (struct imap_str){.p = c.p, .n = 3};
+	} else {
+		e = imap_take_string(&c, scratch, &l.name);
+		if (e < 0)
+			return e;
+	}
+	if (!l.name.p || l.name.external)
+		return -EPROTO;
+	*ret = l;
+	return 0;
+}
+
+int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_name,
+		      struct folder_status *ret)
+{
+	struct folder_status st = {0};
+	bool messages = false;
+	struct imap_cursor c = r->rest;
+	int e;
+
+	buf_reset(scratch);
+	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+		return -ENOMEM;
+	e = imap_take_string(&c, scratch, ret_name);
+	if (e < 0 || !ret_name->p)
+		return -EPROTO;
+	imap_skip_blanks(&c);
+	if (!imap_take_char(&c, '('))
+		return -EPROTO;
+	imap_skip_blanks(&c);
+	while (!imap_take_char(&c, ')')) {
+		struct imap_str item = take_atom(&c);
+		uint64_t v;
+
+		imap_skip_blanks(&c);
+		if (item.n == 0 || imap_take_u64(&c, &v) < 0)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (str_is(&item, "HIGHESTMODSEQ"))
+			st.modseq = v;
+		else if (str_is(&item, "SIZE"))
+			st.bytes = v;
+		else if (v > UINT32_MAX)
+			continue;
+		else if (str_is(&item, "UIDNEXT"))
+			st.uidnext = (uint32_t)v;
+		else if (str_is(&item, "UIDVALIDITY"))
+			st.uidvalidity = (uint32_t)v;
+		else if (str_is(&item, "MESSAGES")) {
+			st.messages = (uint32_t)v;
+			messages = true;
+		}
+	}
+	st.known = messages && st.uidvalidity && st.uidnext;
+	*ret = st;
+	return 0;
+}
+
+int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_prefix,
+			 char *ret_delim)
+{
+	struct imap_cursor c = r->rest;
+	struct imap_str prefix = {.p = ""}, delim = {0};
+
+	buf_reset(scratch);
+	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+		return -ENOMEM;
+	if (imap_take_char(&c, '(')) {
+		if (!imap_take_char(&c, '(') || imap_take_string(&c, scratch, &prefix) < 0 || !prefix.p)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (imap_take_string(&c, scratch, &delim) < 0 || (delim.p && delim.n != 1))
+			return -EPROTO;
+	}
+	*ret_prefix = prefix;
+	*ret_delim = delim.p ? *delim.p : '\0';
+	return 0;
+}
+
+int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set)
+{
+	static const char earlier[] = "(EARLIER)";
+	struct imap_cursor c = r->rest;
+	size_t n = sizeof(earlier) - 1;
+
+	*ret_earlier = (size_t)(c.end - c.p) > n && strncasecmp(c.p, earlier, n) == 0;
+	if (*ret_earlier) {
+		c.p += n;
+		imap_skip_blanks(&c);
+	}
+	seqset_reset(set);
+	return seqset_parse(c.p, (size_t)(c.end - c.p), set) == -ENOMEM ? -ENOMEM
+	       : set->n == 0					       ? -EPROTO
+								       : 0;
+}
+
+int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity, struct seqset *set)
+{
+	int r;
+
+	if (imap_take_u32(&rest, ret_uidvalidity) < 0 || !imap_take_char(&rest, ' '))
+		return -EPROTO;
+	seqset_reset(set);
+	r = seqset_parse(rest.p, (size_t)(rest.end - rest.p), set);
+	return r == -ENOMEM ? r : r < 0 ? -EPROTO : 0;
+}

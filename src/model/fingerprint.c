@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <mailmig/buf.h>
+#include <mailmig/fingerprint.h>
+#include <mailmig/text.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+/* The order here is the order in the digest, whatever the order in the header: some servers
+ * sort fields anew. */
+static const struct {
+	const char *name;
+	unsigned match;
+	char mark;
+} fields[] = {
+	{"Message-ID", MATCH_MESSAGE_ID, 'm'},
+	{"Date", MATCH_DATE, 'd'},
+	{"From", MATCH_FROM, 'f'},
+	{"Subject", MATCH_SUBJECT, 's'},
+};
+
+/* The next field with its folded lines; p is moved past it. False at the end of the header. */
+static bool next_field(const char **p, const char *end, const char **ret, size_t *ret_n)
+{
+	const char *start = *p, *q = start;
+
+	if (q == end || *q == '\n' || (*q == '\r' && q + 1 < end && q[1] == '\n'))
+		return false;
+
+	do {
+		const char *lf = memchr(q, '\n', (size_t)(end - q));
+
+		q = lf ? lf + 1 : end;
+	} while (q < end && (*q == ' ' || *q == '\t'));
+
+	*p = q;
+	*ret = start;
+	*ret_n = (size_t)(q - start);
+	return true;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Where the value of a field of this name begins, or NULL when it has another name. Blanks
+ * before the colon are old but legal (RFC 5322 §4.5). */
+static const char *field_value(const char *field, size_t n, const char *name)
+{
+	const char *colon = memchr(field, ':', n);
+	size_t len;
+
+	if (!colon)
+		return NULL;
+
+	len = (size_t)(colon - field);
+	while (len > 0 && is_blank(field[len - 1]))
+		len--;
+	return text_ieqn(field, len, name) ? colon + 1 : NULL;
+}
+
+/* What servers change: 8-bit octets and NUL, each of them or a character's worth, into '?',
+ * U+FFFD or other 8-bit octets. */
+static bool is_doubtful(char c)
+{
+	return (unsigned char)c > 127 || c == '\0' || c == '?';
+}
+
+/* Append the value between p and end in its plain form. Room for its octets is there already.
+ */
+static void add_value(struct buf *b, const char *p, const char *end)
+{
+	const size_t start = b->len;
+	char *out = b->p + b->len;
+	bool blank = false;
+
+	for (; p < end; p++) {
+		char c = is_doubtful(*p) ? '?' : *p;
+
+		if (is_blank(c)) {
+			blank = true;
+			continue;
+		}
+		if (blank && out > b->p + start)
+			*out++ = ' ';
+		else if (c == '?' && out > b->p + start && out[-1] == '?')
+			continue;
+		*out++ = c;
+		blank = false;
+	}
+	*out = '\0';
+	b->len = (size_t)(out - b->p);
+}
+
+/* Append all fields of one name, each as mark, value, newline: a value has no newline, so that
+ * two different headers never make the same text. Tells whether one of them says something. */
+static int add_fields(struct buf *b, const char *p, const char *end, const char *name,
+		      char mark, bool *ret_said)
+{
+	const char *field;
+	size_t n;
+	int r;
+
+	*ret_said = false;
+	while (next_field(&p, end, &field, &n)) {
+		const char *value = field_value(field, n, name);
+		size_t before;
+
+		if (!value)
+			continue;
+
+		r = buf_reserve(b, n + 2);
+		if (r < 0)
+			return r;
+		(void)buf_addc(b, mark); /* there is room */
+		before = b->len;
+		add_value(b, value, field + n);
+		*ret_said = *ret_said || b->len > before;
+		(void)buf_addc(b, '\n');
+	}
+	return 0;
+}
+
+int fingerprint_header(const char *header, size_t n, unsigned match, struct fingerprint *ret)
+{
+	_cleanup_(buf_done) struct buf text = {0};
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	const char *end;
+	bool said, has_message_id = false;
+	int r;
+
+	if (n == 0)
+		header = "";
+	end = header + MIN_OF(n, (size_t)FINGERPRINT_HEADER_MAX);
+
+	for (size_t i = 0; i < ELEMENTS(fields); i++) {
+		const size_t before = text.len;
+
+		if (!(match & fields[i].match) && fields[i].match != MATCH_MESSAGE_ID)
+			continue;
+
+		r = add_fields(&text, header, end, fields[i].name, fields[i].mark, &said);
+		if (r < 0)
+			return r;
+		if (fields[i].match == MATCH_MESSAGE_ID)
+			has_message_id = said;
+		if (!(match & fields[i].match))
+			text.len = before;
+	}
+
+	/* The only way for a digest of memory to fail is to have no memory. */
+	if (EVP_Digest(buf_str(&text), text.len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return -ENOMEM;
+
+	memcpy(ret->id, digest, FINGERPRINT_OCTETS);
+	ret->has_message_id = has_message_id;
+	return 0;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything up to the moment the server waits for our login. libcurl does it; four rules were
+ * each proven the hard way: no user name (it would log in itself and lose octets after the tagged
+ * OK), the same buffer for a repeated send, read until it has nothing before waiting, and a proxy
+ * that is set or empty but never taken from the environment. */
+#include <mailmig/clock.h>
+#include <mailmig/log.h>
+#include <mailmig/parse.h>
+#include <mailmig/text.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <string.h>
+#include <strings.h>
+
+#include "net_internal.h"
+
+int stream_global_init(struct mm_err *reterr)
+{
+	const curl_version_info_data *v;
+	bool imaps = false;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+		return mm_err_oom(reterr);
+
+	v = curl_version_info(CURLVERSION_NOW);
+	for (const char *const *p = v->protocols; *p; p++)
+		imaps = imaps || strcmp(*p, "imaps") == 0;
+	if (imaps && v->ssl_version && strstr(v->ssl_version, "OpenSSL"))
+		return 0;
+
+	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -ENOTSUP,
+		   "this libcurl (%s) has no IMAP over OpenSSL", curl_version());
+	return mm_err_class(reterr, MM_CLASS_LOCAL, "install the package libcurl4");
+}
+
+/* Lines of the server before the hand-over, as libcurl reads them. */
+static size_t on_line(char *p, size_t size, size_t n, void *userdata)
+{
+	struct stream *s = userdata;
+	size_t len = size * n;
+
+	while (len > 0 && (p[len - 1] == '\n' || p[len - 1] == '\r'))
+		len--;
+	if (len > STREAM_LINE_MAX || len < 2 || memcmp(p, "* ", 2) != 0)
+		return size * n;
+
+	if (len > 13 && text_ieqn(p, 13, "* CAPABILITY ")) {
+		free(s->capability);
+		s->capability = text_dupn(p, len);
+	} else if (!s->greeting) {
+		s->greeting = text_dupn(p, len);
+	}
+	return size * n;
+}
+
+static bool is_tls_trouble(CURLcode code)
+{
+	switch (code) {
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_USE_SSL_FAILED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What a person can do about a failed connection. */
+static const char *advice_for(CURLcode code, const struct stream_options *o)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "check the server's host name and this machine's DNS";
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_PROXY:
+		return "check the server's proxy setting";
+	case CURLE_COULDNT_CONNECT:
+		return "check host and port, and that no firewall is in between";
+	case CURLE_OPERATION_TIMEDOUT:
+		return "the server is down, overloaded, or does not speak IMAP on this port";
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return "have the certificate renewed, or name its CA with tls_ca, or pin it with "
+		       "tls_fingerprint";
+	case CURLE_SSL_CACERT_BADFILE:
+		return "check the file named by tls_ca";
+	case CURLE_SSL_CERTPROBLEM:
+		return "check tls_client_cert and tls_client_key";
+	case CURLE_USE_SSL_FAILED:
+		return "the server offers no STARTTLS: use tls = \"implicit\"";
+	case CURLE_SSL_CONNECT_ERROR:
+		return o->tls == STREAM_TLS_IMPLICIT
+			       ? "is this port for STARTTLS (143)? then set tls = \"starttls\""
+			       : "the two sides agree on no TLS version or cipher: see tls_min";
+	default:
+		return "see whether the server answers: openssl s_client -connect HOST:PORT";
+	}
+}
+
+static int describe_failure(const struct stream *s, const struct stream_options *o, CURLcode code,
+			    const char *detail, struct mm_err *reterr)
+{
+	bool never = code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
+
+	if (s->greeting && strncasecmp(s->greeting, "* BYE", 5) == 0) {
+		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ECONNREFUSED,
+			   "%s: the server turned us away: %s", o->label, s->greeting + 2);
+		return mm_err_class(reterr, MM_CLASS_CONNECT,
+				    "the server gives the reason; try again later");
+	}
+
+	mm_err_set(reterr, MM_SCOPE_STORE,
+		   never || is_tls_trouble(code) ? MM_RETRY_NEVER : MM_RETRY_LATER,
+		   code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -ECONNREFUSED, "%s: %s",
+		   o->label, *detail ? detail : curl_easy_strerror(code));
+	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
+}
+
+static void set_tls(CURL *h, const struct stream_options *o)
+{
+	bool check = o->tls_verify && !o->tls_fingerprint;
+	long min = o->tls_min && strcmp(o->tls_min, "1.3") == 0 ? CURL_SSLVERSION_TLSv1_3
+								 : CURL_SSLVERSION_TLSv1_2;
+
+	curl_easy_setopt(h, CURLOPT_USE_SSL,
+			 o->tls == STREAM_TLS_NONE ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
+	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, check ? 1L : 0L);
+	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, check ? 2L : 0L);
+	curl_easy_setopt(h, CURLOPT_SSLVERSION, min);
+	if (o->tls_ca) {
+		curl_easy_setopt(h, CURLOPT_CAINFO, o->tls_ca);
+		curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
+	}
+	if (o->tls_client_cert)
+		curl_easy_setopt(h, CURLOPT_SSLCERT, o->tls_client_cert);
+	if (o->tls_client_key)
+		curl_easy_setopt(h, CURLOPT_SSLKEY, o->tls_client_key);
+}
+
+static void set_options(CURL *h, struct stream *s, const struct stream_options *o, const char *url,
+			char *errbuf)
+{
+	curl_easy_setopt(h, CURLOPT_URL, url);
+	curl_easy_setopt(h, CURLOPT_PORT, (long)o->port);
+	curl_easy_setopt(h, CURLOPT_CONNECT_ONLY, 1L);
+	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "imap,imaps");
+	curl_easy_setopt(h, CURLOPT_PROXY, o->proxy ? o->proxy : "");
+	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, errbuf);
+	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_line);
+	curl_easy_setopt(h, CURLOPT_HEADERDATA, s);
+	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
+			 (long)MIN_OF(o->timeout_usec / USEC_PER_MSEC, (uint64_t)3600000));
+	curl_easy_setopt(h, CURLOPT_SERVER_RESPONSE_TIMEOUT,
+			 (long)MAX_OF(o->timeout_usec / USEC_PER_SEC, (uint64_t)1));
+	set_tls(h, o);
+}
+
+/* Compare the certificate that was shown with the one that was pinned. Nothing secret has been
+ * sent yet: login is ours and comes later. */
+static int check_pin(const struct stream *s, const struct stream_options *o, struct mm_err *reterr)
+{
+	struct curl_tlssessioninfo *info = NULL;
+	unsigned char md[EVP_MAX_MD_SIZE];
+	char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
+	unsigned int n = 0;
+	X509 *cert = NULL;
+
+	if (!o->tls_fingerprint)
+		return 0;
+
+	if (curl_easy_getinfo(s->curl, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info->internals)
+		cert = SSL_get1_peer_certificate(info->internals);
+	if (cert && X509_digest(cert, EVP_sha256(), md, &n) == 1)
+		format_hex(md, n, hex);
+	X509_free(cert);
+	if (strcasecmp(hex, o->tls_fingerprint) == 0)
+		return 0;
+
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NEVER, -EKEYREJECTED,
+		   "%s: certificate %s is not the pinned %s", o->label, *hex ? hex : "(none)",
+		   o->tls_fingerprint);
+	return mm_err_class(reterr, MM_CLASS_CONNECT,
+			    "if the server got a new certificate, update tls_fingerprint; if not, "
+			    "somebody is in between");
+}
+
+int stream_connect(struct stream *s, const struct stream_options *o, struct mm_err *reterr)
+{
+	_cleanup_(freep) char *url = NULL;
+	char errbuf[CURL_ERROR_SIZE] = "";
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	bool v6 = strchr(o->host, ':') != NULL;
+	CURLcode code;
+
+	s->curl = curl_easy_init();
+	url = text_fmt("%s://%s%s%s/", o->tls == STREAM_TLS_IMPLICIT ? "imaps" : "imap",
+		       v6 ? "[" : "", o->host, v6 ? "]" : "");
+	if (!s->curl || !url)
+		return mm_err_oom(reterr);
+
+	set_options(s->curl, s, o, url, errbuf);
+	code = curl_easy_perform(s->curl);
+	/* errbuf lives on this stack, the handle longer. */
+	curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, NULL);
+	if (code != CURLE_OK)
+		return describe_failure(s, o, code, errbuf, reterr);
+
+	if (curl_easy_getinfo(s->curl, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0)
+		return describe_failure(s, o, CURLE_COULDNT_CONNECT, "connection was not kept",
+					reterr);
+	s->fd = fd;
+	s->encrypted = o->tls != STREAM_TLS_NONE;
+	return check_pin(s, o, reterr);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NET_INTERNAL_H
+#define NET_INTERNAL_H
+
+#include <curl/curl.h>
+#include <mailmig/buf.h>
+#include <mailmig/stream.h>
+
+/* Enough for several TLS records (16 KiB each), so that one wait brings many. */
+#define STREAM_IN_MAX (64 * 1024)
+/* libcurl 7.88 wants a send repeated with the same pointer and length: one fixed buffer. */
+#define STREAM_OUT_MAX (16 * 1024)
+/* Lines before the hand-over that are kept, and the longest of them. */
+#define STREAM_LINE_MAX 8192
+
+/* A piece of the output queue: text, or a spool from an offset on. */
+struct chunk {
+	struct chunk *next;
+	struct buf text;
+	struct spool *body;
+	uint64_t offset;
+};
+
+struct stream {
+	CURL *curl;
+	char *label;
+	char *greeting;
+	char *capability;
+	bool encrypted;
+	int fd;
+	int cancel_fd;
+	uint64_t timeout_usec;
+	uint64_t last_moved_usec;
+
+	uint8_t *in;
+	size_t in_start, in_end;
+	bool in_drained; /* the last receive found nothing: wait before the next */
+
+	uint8_t *out;
+	size_t out_start, out_end;
+	struct chunk *head, *tail;
+	uint64_t queued;
+
+	int error; /* first error, -errno */
+	char error_text[256];
+};
+
+/* connect.c: the part up to the hand-over. */
+int stream_connect(struct stream *s, const struct stream_options *o, struct mm_err *reterr);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <mailmig/clock.h>
+#include <mailmig/parse.h>
+#include <mailmig/text.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net_internal.h"
+
+static struct chunk *chunk_free(struct chunk *c)
+{
+	if (c->text.p)
+		explicit_bzero(c->text.p, c->text.cap); /* a login may have been in it */
+	buf_done(&c->text);
+	spool_unref(c->body);
+	free(c);
+	return NULL;
+}
+
+int stream_open(const struct stream_options *o, struct stream **ret, struct mm_err *reterr)
+{
+	_cleanup_(stream_freep) struct stream *s = NULL;
+	int r;
+
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return mm_err_oom(reterr);
+
+	s->fd = -1;
+	s->cancel_fd = o->cancel_fd;
+	s->timeout_usec = o->timeout_usec;
+	s->label = text_dup(o->label);
+	s->in = malloc(STREAM_IN_MAX);
+	s->out = malloc(STREAM_OUT_MAX);
+	if (!s->label || !s->in || !s->out)
+		return mm_err_oom(reterr);
+
+	r = stream_connect(s, o, reterr);
+	if (r < 0)
+		return r;
+
+	s->last_moved_usec = clock_usec();
+	*ret = STEAL(s);
+	return 0;
+}
+
+struct stream *stream_free(struct stream *s)
+{
+	if (!s)
+		return NULL;
+
+	while (s->head) {
+		struct chunk *next = s->head->next;
+
+		chunk_free(s->head);
+		s->head = next;
+	}
+	if (s->curl)
+		curl_easy_cleanup(s->curl);
+	free(s->label);
+	free(s->greeting);
+	free(s->capability);
+	free(s->in);
+	free(s->out);
+	free(s);
+	return NULL;
+}
+
+const char *stream_greeting(const struct stream *s)
+{
+	return s->greeting ? s->greeting : "";
+}
+
+const char *stream_capability(const struct stream *s)
+{
+	return s->capability ? s->capability : "";
+}
+
+const char *stream_label(const struct stream *s)
+{
+	return s->label;
+}
+
+bool stream_encrypted(const struct stream *s)
+{
+	return s->encrypted;
+}
+
+size_t stream_peek(const struct stream *s, const uint8_t **ret)
+{
+	*ret = s->in + s->in_start;
+	return s->in_end - s->in_start;
+}
+
+void stream_consume(struct stream *s, size_t n)
+{
+	s->in_start += n;
+	if (s->in_start == s->in_end)
+		s->in_start = s->in_end = 0;
+}
+
+uint64_t stream_queued(const struct stream *s)
+{
+	return s->queued + (s->out_end - s->out_start);
+}
+
+static void stream_fail(struct stream *s, int error, const char *text)
+{
+	if (s->error)
+		return; /* the first one is the cause, later ones follow from it */
+	s->error = error;
+	text_clean(s->error_text, sizeof(s->error_text), text, strlen(text));
+}
+
+static struct chunk *chunk_add(struct stream *s)
+{
+	struct chunk *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		stream_fail(s, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	if (s->tail)
+		s->tail->next = c;
+	else
+		s->head = c;
+	s->tail = c;
+	return c;
+}
+
+void stream_write(struct stream *s, const void *p, size_t n)
+{
+	struct chunk *c = s->tail;
+
+	if (s->error)
+		return;
+	if (!c || c->body)
+		c = chunk_add(s);
+	if (!c)
+		return;
+	if (buf_add(&c->text, p, n) < 0) {
+		stream_fail(s, -ENOMEM, "out of memory");
+		return;
+	}
+	s->queued += n;
+}
+
+void stream_write_spool(struct stream *s, struct spool *body)
+{
+	struct chunk *c;
+
+	if (s->error || spool_size(body) == 0)
+		return;
+	c = chunk_add(s);
+	if (!c)
+		return;
+	c->body = spool_ref(body);
+	s->queued += spool_size(body);
+}
+
+/* Fill the send buffer from the queue; only when it is empty, since a send must be repeated with
+ * the same octets. */
+static void fill_out(struct stream *s)
+{
+	s->out_start = s->out_end = 0;
+	while (s->head && s->out_end < STREAM_OUT_MAX) {
+		struct chunk *c = s->head;
+		size_t room = STREAM_OUT_MAX - s->out_end;
+		ssize_t n;
+
+		if (c->body) {
+			n = spool_read_at(c->body, c->offset, s->out + s->out_end, room);
+			if (n < 0) {
+				stream_fail(s, (int)n, "cannot read the spool");
+				return;
+			}
+		} else {
+			n = (ssize_t)MIN_OF(room, c->text.len - c->offset);
+			memcpy(s->out + s->out_end, c->text.p + c->offset, (size_t)n);
+		}
+		c->offset += (uint64_t)n;
+		s->out_end += (size_t)n;
+		s->queued -= (uint64_t)n;
+		if (c->offset < (c->body ? spool_size(c->body) : c->text.len))
+			continue;
+		s->head = c->next;
+		if (!s->head)
+			s->tail = NULL;
+		chunk_free(c);
+	}
+}
+
+/* Send what the peer takes. Returns true when something moved. */
+static bool send_some(struct stream *s)
+{
+	bool moved = false;
+
+	while (!s->error) {
+		size_t n = 0;
+		CURLcode code;
+
+		if (s->out_start == s->out_end)
+			fill_out(s);
+		if (s->out_start == s->out_end)
+			break;
+		code = curl_easy_send(s->curl, s->out + s->out_start, s->out_end - s->out_start, &n);
+		if (code == CURLE_AGAIN)
+			break;
+		if (code != CURLE_OK) {
+			stream_fail(s, -ECONNRESET, "the connection broke while sending");
+			break;
+		}
+		s->out_start += n;
+		moved = true;
+	}
+	return moved;
+}
+
+/* Receive until the buffer is full or nothing is left: decrypted octets may be pending where
+ * poll(2) cannot see them. Returns true when something moved. */
+static bool receive_some(struct stream *s)
+{
+	bool moved = false;
+
+	if (s->in_end == STREAM_IN_MAX && s->in_start >= STREAM_IN_MAX / 4) {
+		memmove(s->in, s->in + s->in_start, s->in_end - s->in_start);
+		s->in_end -= s->in_start;
+		s->in_start = 0;
+	}
+	s->in_drained = false;
+	while (!s->error && s->in_end < STREAM_IN_MAX) {
+		size_t n = 0;
+		CURLcode code;
+
+		code = curl_easy_recv(s->curl, s->in + s->in_end, STREAM_IN_MAX - s->in_end, &n);
+		if (code == CURLE_AGAIN) {
+			s->in_drained = true;
+			break;
+		}
+		if (code != CURLE_OK || n == 0) {
+			stream_fail(s, -ECONNRESET, "the server closed the connection");
+			break;
+		}
+		s->in_end += n;
+		moved = true;
+	}
+	return moved;
+}
+
+static void move_octets(struct stream *s)
+{
+	bool moved = send_some(s);
+
+	moved = receive_some(s) || moved;
+	if (moved)
+		s->last_moved_usec = clock_usec();
+}
+
+int pump_add(struct pump *p, struct stream *s)
+{
+	if (p->n == PUMP_STREAMS_MAX)
+		return -ENOSPC;
+	p->v[p->n++] = s;
+	return 0;
+}
+
+void pump_remove(struct pump *p, struct stream *s)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i] == s) {
+			p->v[i] = p->v[--p->n];
+			return;
+		}
+	}
+}
+
+void pump_poll(struct pump *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		move_octets(p->v[i]);
+}
+
+/* Sleep until one of the streams can move or the deadline passes. */
+static int pump_sleep(struct pump *p, const struct stream *s, uint64_t deadline)
+{
+	struct pollfd fds[PUMP_STREAMS_MAX + 1];
+	nfds_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct stream *t = p->v[i];
+		short events = 0;
+
+		if (t->error)
+			continue;
+		if (t->in_end < STREAM_IN_MAX)
+			events |= POLLIN;
+		if (stream_queued(t) > 0)
+			events |= POLLOUT;
+		fds[n++] = (struct pollfd){.fd = t->fd, .events = events};
+	}
+	fds[n++] = (struct pollfd){.fd = s->cancel_fd, .events = POLLIN};
+	p->waits++;
+	r = poll(fds, n, clock_poll_msec(deadline));
+	if (r < 0 && errno != EINTR)
+		return -errno;
+	return fds[n - 1].revents & POLLIN ? -ECANCELED : 0;
+}
+
+static int describe_error(const struct stream *s, const char *what, struct mm_err *reterr)
+{
+	if (s->error == -ECANCELED) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, s->error, "cancelled while %s",
+			   what);
+		return mm_err_class(reterr, MM_CLASS_CANCELLED, "%s", "");
+	}
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, s->error, "%s: %s (%s)", s->label,
+		   s->error_text, what);
+	return mm_err_class(reterr, s->error == -ENOMEM ? MM_CLASS_LOCAL
+				    : s->error == -ETIMEDOUT ? MM_CLASS_TIMEOUT : MM_CLASS_CONNECT, "%s",
+			    s->error == -ETIMEDOUT
+				    ? "the server or the network is slow: raise the server's timeout, "
+				      "or try again later"
+				    : "the next run continues where this one ended");
+}
+
+int pump_wait(struct pump *p, struct stream *s, const char *what, struct mm_err *reterr)
+{
+	size_t had = s->in_end - s->in_start;
+	uint64_t begin = clock_usec();
+
+	for (;;) {
+		uint64_t deadline;
+		int r;
+
+		pump_poll(p);
+		if (s->in_end - s->in_start > had)
+			return 0;
+		if (s->error)
+			return describe_error(s, what, reterr);
+
+		deadline = MAX_OF(begin, s->last_moved_usec) + s->timeout_usec;
+		if (clock_usec() >= deadline) {
+			char span[32];
+
+			format_span(span, sizeof(span), s->timeout_usec);
+			stream_fail(s, -ETIMEDOUT, "no answer");
+			snprintf(s->error_text, sizeof(s->error_text), "no answer for %s", span);
+			continue;
+		}
+		r = pump_sleep(p, s, deadline);
+		if (r < 0)
+			stream_fail(s, r, "waiting failed");
+	}
+}

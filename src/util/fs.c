@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <mailmig/fs.h>
+#include <mailmig/text.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+static int make_one(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+
+	/* There is something: a directory, or a link to one, will do. */
+	if (stat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int fs_mkdir_p(const char *path, mode_t mode)
+{
+	_cleanup_(freep) char *p = NULL;
+	int r;
+
+	/* The usual case first; it also needs no right to look at the parents. */
+	r = make_one(path, mode);
+	if (r != -ENOENT || !*path)
+		return r;
+
+	p = text_dup(path);
+	if (!p)
+		return -ENOMEM;
+	for (char *s = p + strspn(p, "/"); (s = strchr(s, '/')); s += strspn(s, "/")) {
+		*s = '\0';
+		r = make_one(p, mode);
+		if (r < 0)
+			return r;
+		*s = '/';
+	}
+	return make_one(p, mode);
+}
+
+int fs_read_file(const char *path, size_t max, struct buf *into)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t before = into->len;
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+
+	for (;;) {
+		size_t have = into->len - before;
+		size_t want = MIN_OF(max - have, (size_t)65536) + 1; /* one more shows EFBIG */
+		ssize_t k;
+
+		r = buf_reserve(into, want);
+		if (r < 0)
+			break;
+		k = read(fd, into->p + into->len, want);
+		if (k < 0 && errno == EINTR)
+			continue;
+		r = k < 0 ? -errno : (size_t)k > max - have ? -EFBIG : 0;
+		if (r < 0 || k == 0)
+			break;
+		into->len += (size_t)k;
+	}
+
+	if (r < 0)
+		into->len = before;
+	if (into->p)
+		into->p[into->len] = '\0';
+	return r;
+}
+
+int fs_free_bytes(const char *path, uint64_t *ret)
+{
+	struct statvfs st;
+
+	while (statvfs(path, &st) < 0)
+		if (errno != EINTR)
+			return -errno;
+
+	if (__builtin_mul_overflow((uint64_t)st.f_bavail, (uint64_t)st.f_frsize, ret))
+		*ret = UINT64_MAX;
+	return 0;
+}
+
+int fs_program_dir(char *buf, size_t n)
+{
+	ssize_t k = readlink("/proc/self/exe", buf, n);
+	char *slash;
+
+	if (k < 0)
+		return -errno;
+	if ((size_t)k >= n)
+		return -ENAMETOOLONG;
+
+	buf[k] = '\0';
+	slash = strrchr(buf, '/');
+	if (!slash)
+		return -ENOENT;
+	slash[slash == buf ? 1 : 0] = '\0';
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <mailmig/jsonio.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int jsonio_take(struct buf *in, json_t **ret)
+{
+	const char *end = in->len > 0 ? memchr(in->p, '\0', in->len) : NULL;
+	size_t n = end ? (size_t)(end - in->p) : in->len;
+	json_error_t error;
+	json_t *o;
+
+	if (n > JSONIO_MESSAGE_MAX)
+		return -EMSGSIZE;
+	if (!end)
+		return 0;
+
+	o = json_loadb(in->p, n, JSON_REJECT_DUPLICATES, &error);
+	buf_consume(in, n + 1);
+	if (!o)
+		return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return -EBADMSG;
+	}
+
+	*ret = o;
+	return 1;
+}
+
+static int add_text(const char *p, size_t n, void *buf)
+{
+	return buf_add(buf, p, n) < 0 ? -1 : 0;
+}
+
+int jsonio_put(struct buf *out, const json_t *object)
+{
+	size_t before = out->len;
+
+	if (json_dump_callback(object, add_text, out, JSON_COMPACT) < 0 ||
+	    buf_addc(out, '\0') < 0) {
+		out->len = before;
+		if (out->p)
+			out->p[before] = '\0';
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Write once; a socket whose peer is gone gives -EPIPE, not a signal. Other descriptors are for
+ * tests and tools. */
+static ssize_t write_some(int fd, const char *p, size_t n)
+{
+	ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
+
+	return k < 0 && errno == ENOTSOCK ? write(fd, p, n) : k;
+}
+
+/* A job may carry a password: no copy of it stays behind. */
+static void wipe_and_done(struct buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->cap);
+	buf_done(b);
+}
+
+int jsonio_write(int fd, const json_t *object)
+{
+	_cleanup_(wipe_and_done) struct buf out = {0};
+	size_t done = 0;
+	int r;
+
+	r = jsonio_put(&out, object);
+	if (r < 0)
+		return r;
+
+	while (done < out.len) {
+		ssize_t k = write_some(fd, out.p + done, out.len - done);
+
+		if (k >= 0) {
+			done += (size_t)k;
+		} else if (errno == EAGAIN) {
+			struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+			(void)poll(&p, 1, -1); /* an error shows at the next write */
+		} else if (errno != EINTR) {
+			return -errno;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Killed, cut off, cancelled: the next run leaves every message once."""
+
+import os
+import random
+import re
+import select
+import signal
+
+import pytest
+
+from harness import corpus
+from harness.mailmig import processes
+from harness.proxy import Proxy
+
+N_MESSAGES = 60
+TOTAL = N_MESSAGES * 4300  # octets to the destination, about
+
+
+@pytest.fixture
+def wires(origin, destination):
+    """A proxy before each server."""
+    with Proxy(origin) as near, Proxy(destination) as far:
+        yield near, far
+
+
+@pytest.fixture
+def busy(make_pair, mm, wires):
+    """An account with something to do, seen through the proxies."""
+    near, far = wires
+    pair = make_pair(via_origin=near, via_destination=far)
+    with pair.at_origin() as client:
+        corpus.simple(client, "INBOX", N_MESSAGES // 2, size=4000)
+        corpus.simple(client, "Archive/2020", N_MESSAGES // 4, first=100, size=4000, flags=("\\Seen",))
+        corpus.simple(client, "Работа", N_MESSAGES // 4, first=200, size=4000)
+        twin = corpus.plain(999, random.Random(1))
+        for _ in range(3):
+            client.append("Работа", twin, date="01-Jan-2018 10:00:00 +0000")
+    pair.n_messages = N_MESSAGES // 2 + N_MESSAGES // 4 * 2 + 3
+    yield pair
+    mm.terminate()
+
+
+def wait_gone(session, seconds=20):
+    """Until nothing of a daemon's session lives any more."""
+    for pid in processes(session):
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            ready, _, _ = select.select([fd], [], [], seconds)
+            assert ready, "process %d is still there: %s" % (pid, processes(session))
+        finally:
+            os.close(fd)
+
+
+def kill_workers(mm):
+    for pid in mm.workers():
+        os.kill(pid, signal.SIGKILL)
+
+
+def finish(pair):
+    """One more run makes it complete, and the one after has nothing to do."""
+    done = pair.run()
+    assert done["copied"] + done["present"] == pair.n_messages
+    pair.assert_equal(order=False)
+    assert pair.run()["copied"] == 0
+    pair.assert_equal(order=False)
+
+
+RANDOM = random.Random(4711)
+# from the login over the first message to the last one
+MOMENTS = [1, 150, 400, 700, 1200, 3000] + sorted(RANDOM.randrange(TOTAL) for _ in range(6))
+
+
+@pytest.mark.parametrize("octets", MOMENTS)
+def test_worker_killed_while_sending(busy, wires, mm, octets):
+    _, far = wires
+    far.triggers["up"] = (octets, lambda: kill_workers(mm))
+    mm.start()
+    rc, _, done = mm.run_json(busy.account)
+    assert rc != 0
+    assert done["result"] in ("failed", "interrupted")
+    finish(busy)
+
+
+@pytest.mark.parametrize("octets", [300, 900, 2000] + [RANDOM.randrange(6000) for _ in range(3)])
+def test_worker_killed_while_the_destination_answers(busy, wires, mm, octets):
+    _, far = wires
+    far.triggers["down"] = (octets, lambda: kill_workers(mm))
+    mm.start()
+    rc, _, _ = mm.run_json(busy.account)
+    if far.triggers["down"] is None:  # so much was said
+        assert rc != 0
+    finish(busy)
+
+
+@pytest.mark.parametrize("octets", [500, 20000, 150000])
+def test_worker_killed_while_reading(busy, wires, mm, octets):
+    near, _ = wires
+    near.triggers["down"] = (octets, lambda: kill_workers(mm))
+    mm.start()
+    rc, _, _ = mm.run_json(busy.account)
+    assert rc != 0
+    finish(busy)
+
+
+@pytest.mark.parametrize("octets", [200, 5000, 100000])
+def test_daemon_killed(busy, wires, mm, octets):
+    """kill -9 of mailmigd: its worker ends by itself, a new daemon goes on."""
+    _, far = wires
+    mm.start()
+    session = mm.daemon.pid
+    far.triggers["up"] = (octets, lambda: mm.daemon.kill())
+    got = mm.ctl("run", busy.account)
+    assert got.rc == 4, got
+    mm.kill()
+    wait_gone(session)
+    mm.start()
+    finish(busy)
+
+
+@pytest.mark.parametrize("octets", [1, 100, 2500, 60000])
+@pytest.mark.parametrize("side, way", [("near", "down"), ("far", "up"), ("far", "down")])
+def test_connections_cut(busy, wires, mm, side, way, octets):
+    """The network goes away in the middle, and comes back for the next run."""
+    proxy = wires[0] if side == "near" else wires[1]
+    if (side, way) == ("far", "down"):
+        octets = octets % 7000
+    proxy.limits[way] = octets
+    mm.start()
+    _, _, done = mm.run_json(busy.account)
+    if proxy.dead:
+        assert done["exit_code"] == 6
+        assert done["errors"]
+    proxy.heal()
+    finish(busy)
+
+
+@pytest.mark.parametrize("answer", [r"OK (\[APPENDUID.*)?Append completed", r"OK .*Create completed",
+                                    r"OK .*(Fetch|Store) completed"])
+def test_done_but_nobody_heard_it(busy, wires, mm, answer):
+    """The server did it, the answer is lost: looked for before it is done again."""
+    proxy = wires[1]
+    proxy.hold_ok = re.compile(answer.encode())
+    mm.start()
+    mm.run_json(busy.account)
+    proxy.heal()
+    finish(busy)
+
+
+def test_cancel(busy, wires, mm):
+    _, far = wires
+    answers = []
+    far.triggers["up"] = (100000, lambda: answers.append(mm.ctl("cancel", busy.account)))
+    mm.start()
+    rc, _, done = mm.run_json(busy.account)
+    assert [a.rc for a in answers] == [0], answers
+    assert rc == 9
+    assert done["result"] == "cancelled"
+    finish(busy)
+
+
+def test_daemon_told_to_stop(busy, wires, mm):
+    """SIGTERM in the middle: ends well within its time, nothing half-done."""
+    _, far = wires
+    mm.start()
+    far.triggers["up"] = (100000, lambda: mm.daemon.send_signal(signal.SIGTERM))
+    got = mm.ctl("run", busy.account)
+    assert got.rc != 0
+    mm.terminate()
+    mm.start()
+    finish(busy)
+
+
+def test_flags_survive_a_kill(busy, wires, mm):
+    """Flags changed on both sides, the worker killed while it carries them over."""
+    _, far = wires
+    mm.start()
+    busy.run()
+    with busy.at_origin() as ours:
+        for message in ours.messages("INBOX"):
+            ours.store("INBOX", message.uid, "+FLAGS", "\\Flagged", "late")
+    far.triggers["up"] = (far.octets["up"] + 400, lambda: kill_workers(mm))
+    mm.run_json(busy.account)
+    finish(busy)

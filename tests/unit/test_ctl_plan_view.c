@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_capture.h"
+
+static const char *plan(const char *events, const struct look *l)
+{
+	_cleanup_(json_decrefp) json_t *o = json_of(events);
+
+	assert_int_equal(plan_view(capture(), l, o), 0);
+	return captured();
+}
+
+static void test_table(void **state)
+{
+	static const char events[] =
+		"[{\"folder\":\"INBOX\",\"destination\":\"INBOX\",\"messages\":1200,\"copied\":"
+		"12,"
+		"\"bytes\":1468006,\"flags_updated\":2,\"created\":false,\"result\":\"ok\"},"
+		"{\"folder\":\"Entwürfe\",\"destination\":\"Drafts\",\"messages\":6,\"copied\":"
+		"6,"
+		"\"bytes\":0,\"flags_updated\":0,\"created\":true,\"result\":\"ok\"}]";
+
+	assert_string_equal(plan(events, &pipe_look),
+			    "  ORIGIN        DESTINATION  MESSAGES  TO COPY    BYTES  FLAGS\n"
+			    "  INBOX     ->  INBOX            1200       12  1.4 MiB      2\n"
+			    "  Entwürfe  ->  Drafts              6        6      0 B      0  "
+			    "will be created\n");
+	assert_non_null(strstr(plan(events, &utf8_look), "Entwürfe  →  Drafts"));
+}
+
+static void test_nothing_is_invented(void **state)
+{
+	assert_string_equal(plan("[]", &pipe_look), "");
+	assert_string_equal(
+		plan("[{\"folder\":\"Spam\",\"result\":\"skipped\"}]", &pipe_look),
+		"  ORIGIN    DESTINATION  MESSAGES  TO COPY  BYTES  FLAGS\n"
+		"  Spam                          -        -      -      -  skipped\n");
+}
+
+static void test_fits(void **state)
+{
+	static const char events[] =
+		"[{\"folder\":\"Archiv/Übersicht/日本語/und noch viel tiefer/und tiefer\","
+		"\"destination\":\"Archive/Overview/日本語/und noch viel tiefer/und tiefer\","
+		"\"messages\":12000000,\"copied\":12000000,\"bytes\":99999999999,"
+		"\"flags_updated\":12000000,\"created\":true,\"result\":\"ok\"}]";
+	static const size_t widths[] = {80, 100, 200};
+
+	for (size_t i = 0; i < ELEMENTS(widths); i++) {
+		const struct look l = {.columns = widths[i], .utf8 = true, .colour = i % 2};
+
+		assert_true(widest_line(plan(events, &l)) <= widths[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_nothing_is_invented),
+		cmocka_unit_test(test_fits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, capture_teardown);
+}

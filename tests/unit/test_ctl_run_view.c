@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_capture.h"
+
+#define START UINT64_C(1763658000000000)
+
+static struct run_summary sample(void)
+{
+	return (struct run_summary){
+		.id = (char *)"01BOB",
+		.account = (char *)"bob",
+		.job = (char *)"sync",
+		.started_usec = START,
+		.finished_usec = START + 10 * USEC_PER_SEC,
+		.result = RUN_OK,
+		.copied = 18,
+		.present = 1182,
+		.flags_updated = 2,
+		.bytes = 1600000,
+		.total_messages = 1200,
+		.total_bytes = 199229440,
+	};
+}
+
+static const char *summary(const struct run_summary *s, const struct reasons *reasons)
+{
+	run_view_summary(capture(), &pipe_look, s, reasons, false);
+	return captured();
+}
+
+static void test_done(void **state)
+{
+	struct run_summary s = sample();
+
+	assert_string_equal(summary(&s, NULL),
+			    "bob: done in 10 s (run 01BOB)\n"
+			    "  copied                 18  1.5 MiB, 156.3 KiB/s\n"
+			    "  already there        1182\n"
+			    "  skipped                 0\n"
+			    "  failed                  0\n"
+			    "  flags updated           2\n"
+			    "  at the origin        1200  190.0 MiB\n");
+	s.dry_run = true;
+	assert_string_equal(
+		summary(&s, NULL),
+		"bob: plan in 10 s, nothing was changed on either side (run 01BOB)\n"
+		"  would copy             18  1.5 MiB\n"
+		"  already there        1182\n"
+		"  skipped                 0\n"
+		"  failed                  0\n"
+		"  would set flags         2\n"
+		"  at the origin        1200  190.0 MiB\n");
+}
+
+static void test_no_rate_out_of_nothing(void **state)
+{
+	struct run_summary s = sample();
+
+	s.finished_usec = s.started_usec + USEC_PER_SEC;
+	assert_non_null(strstr(summary(&s, NULL), "done in 1 s "));
+	assert_null(strstr(capture_text, "/s"));
+	s.finished_usec = s.started_usec;
+	assert_non_null(strstr(summary(&s, NULL), "done in less than 1 s"));
+	s.finished_usec = s.started_usec - USEC_PER_SEC; /* a clock that was set back */
+	assert_non_null(strstr(summary(&s, NULL), "done in less than 1 s"));
+	s.started_usec = 0;
+	assert_non_null(strstr(summary(&s, NULL), "bob: done (run"));
+}
+
+static void test_reasons(void **state)
+{
+	struct run_summary s = sample();
+	struct reasons r = {0};
+
+	s.result = RUN_PARTIAL;
+	s.exit_code = 1;
+	s.failed = 5;
+	s.skipped = 1;
+	r.failed[MM_CLASS_TOO_LARGE] = 3;
+	r.failed[MM_CLASS_REFUSED] = 1;
+	r.skipped[MM_CLASS_SAFETY] = 1;
+	assert_non_null(strstr(summary(&s, &r),
+			       "  failed                  5  "
+			       "(1 refused by the server, 3 too large, 1 more)\n"));
+	assert_non_null(
+		strstr(capture_text, "  skipped                 1  (1 held for safety)\n"));
+	assert_non_null(strstr(capture_text, "bob: done, but not everything in 10 s"));
+}
+
+static void test_reasons_are_counted_from_events(void **state)
+{
+	static const char *const events[] = {
+		"{\"result\":\"failed\",\"class\":\"too-large\"}",
+		"{\"result\":\"failed\",\"class\":\"too-large\"}",
+		"{\"result\":\"skipped\",\"class\":\"refused\"}",
+		"{\"result\":\"failed\",\"class\":\"no such class\"}",
+		"{\"result\":\"failed\"}",
+		"{\"result\":\"copied\",\"class\":\"refused\"}",
+		"{}",
+	};
+	struct reasons r = {0};
+
+	for (size_t i = 0; i < ELEMENTS(events); i++) {
+		_cleanup_(json_decrefp) json_t *o = json_of(events[i]);
+
+		reasons_count(&r, o);
+	}
+	assert_int_equal(r.failed[MM_CLASS_TOO_LARGE], 2);
+	assert_int_equal(r.failed[MM_CLASS_OTHER], 2);
+	assert_int_equal(r.failed[MM_CLASS_REFUSED], 0);
+	assert_int_equal(r.skipped[MM_CLASS_REFUSED], 1);
+	for (int c = 0; c <= MM_CLASS_LOCAL; c++)
+		assert_true(strlen(reason_words((enum mm_class)c)) > 0);
+}
+
+static void test_errors(void **state)
+{
+	struct run_error errors[] = {
+		{(char *)"INBOX", 8812, MM_CLASS_TOO_LARGE, (char *)"61 MB are too much",
+		 (char *)"leave it out"},
+		{(char *)"Sent", 0, MM_CLASS_REFUSED, (char *)"cannot be created", (char *)""},
+		{NULL, 0, MM_CLASS_LOGIN, (char *)"login\033 refused", (char *)"mend it"},
+	};
+	struct run_summary s = sample();
+
+	s.result = RUN_FAILED;
+	s.exit_code = 5;
+	s.copied = s.present = s.flags_updated = s.bytes = s.total_messages = 0;
+	s.errors = errors;
+	s.n_errors = ELEMENTS(errors);
+	/* Nothing was listed: no buckets of nothing. */
+	assert_string_equal(summary(&s, NULL), "bob: failed after 10 s (run 01BOB)\n"
+					       "  INBOX uid 8812: 61 MB are too much\n"
+					       "      leave it out\n"
+					       "  Sent: cannot be created\n"
+					       "  login? refused\n"
+					       "    mend it\n");
+}
+
+static void test_the_end_of_many_errors_is_said(void **state)
+{
+	struct run_summary s = sample();
+	struct run_error errors[RUN_ERRORS_MAX];
+
+	for (size_t i = 0; i < ELEMENTS(errors); i++)
+		errors[i] =
+			(struct run_error){(char *)"X", 1, MM_CLASS_OTHER, (char *)"t", NULL};
+	s.errors = errors;
+	s.n_errors = ELEMENTS(errors);
+	s.failed = 3000;
+	assert_non_null(strstr(summary(&s, NULL), "these are the first 100 errors"));
+}
+
+static void test_quiet(void **state)
+{
+	struct run_summary s = sample();
+
+	run_view_summary(capture(), &pipe_look, &s, NULL, true);
+	assert_string_equal(captured(), "");
+	s.exit_code = 1;
+	run_view_summary(capture(), &pipe_look, &s, NULL, true);
+	assert_true(strlen(captured()) > 0);
+}
+
+static void test_results(void **state)
+{
+	static const struct {
+		enum run_result result;
+		const char *text;
+	} rows[] = {
+		{RUN_OK, "bob: done in"},
+		{RUN_PARTIAL, "bob: done, but not everything in"},
+		{RUN_FAILED, "bob: failed after"},
+		{RUN_CANCELLED, "bob: cancelled after"},
+		{RUN_INTERRUPTED, "bob: interrupted after"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		struct run_summary s = sample();
+
+		s.result = rows[i].result;
+		assert_memory_equal(summary(&s, NULL), rows[i].text, strlen(rows[i].text));
+	}
+}
+
+static void test_folder_line(void **state)
+{
+	static const struct {
+		const char *event, *line;
+	} rows[] = {
+		{"{\"folder\":\"INBOX\",\"destination\":\"INBOX\",\"copied\":2,\"bytes\":2048}",
+		 "INBOX: 2 copied (2.0 KiB)\n"},
+		{"{\"folder\":\"Sent\",\"destination\":\"Sent "
+		 "Items\",\"copied\":0,\"present\":7,"
+		 "\"skipped\":1,\"failed\":2,\"flags_updated\":3,\"created\":true}",
+		 "Sent -> Sent Items: 0 copied, 7 already there, 1 skipped, 2 failed, 3 flags "
+		 "updated, created\n"},
+		{"{}", ": 0 copied\n"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		_cleanup_(json_decrefp) json_t *o = json_of(rows[i].event);
+
+		run_view_folder(capture(), o);
+		assert_string_equal(captured(), rows[i].line);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_done),
+		cmocka_unit_test(test_no_rate_out_of_nothing),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_reasons_are_counted_from_events),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_the_end_of_many_errors_is_said),
+		cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_folder_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, capture_teardown);
+}
