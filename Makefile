@@ -19,7 +19,7 @@ PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 WARN := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wpointer-arith -Wvla -Wno-unused-parameter
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE \
-	-ftrivial-auto-var-init=zero
+	$(if $(findstring clang,$(CC)),,-ftrivial-auto-var-init=zero)
 OPT  ?= -O2 -g
 SAN  ?=
 ifneq ($(SAN),)
@@ -73,14 +73,18 @@ $(BUILD)/obj/varlink/control_interface.o: $(BUILD)/gen/control_interface.c
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 $(call lib,varlink): $(BUILD)/obj/varlink/control_interface.o
 
-# ---- unit tests: one cmocka program for each tests/unit/test_*.c ----
+# ---- tests and tools ----
+
+# One cmocka program for each tests/unit/test_*.c.
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH_TOOLS := $(addprefix $(BUILD)/bench/,rawcopy delayproxy measure)
+ALL_LIBS = -Wl,--start-group $(foreach l,$(LAYERS),$(call lib,$(l))) -Wl,--end-group \
+	$(PKG_LIBS) -lpthread
 
 $(BUILD)/unit/%: tests/unit/%.c $(foreach l,$(LAYERS),$(call lib,$(l)))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -Isrc -Itests/unit $(LDFLAGS_ALL) -o $@ $< \
-	  -Wl,--start-group $(foreach l,$(LAYERS),$(call lib,$(l))) -Wl,--end-group \
-	  $(PKG_LIBS) -lcmocka -lpthread
+	$(CC) $(CFLAGS_ALL) -MMD -MP -Isrc -Itests/unit $(LDFLAGS_ALL) -o $@ $< $(ALL_LIBS) -lcmocka
 
 # Those of a program's own files, test_PROGRAM_*.c, see its objects (but main) and its layers only.
 define PROGRAM_UNIT_RULE
@@ -97,8 +101,107 @@ $(BUILD)/unit/test_$(1)_%: tests/unit/test_$(1)_%.c $(call lib,$(1)) \
 endef
 $(foreach p,daemon ctl worker,$(eval $(call PROGRAM_UNIT_RULE,$(p))))
 
+# The fuzz targets with a main() that replays the corpus; with libFuzzer: `make fuzz`.
+$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(foreach l,$(LAYERS),$(call lib,$(l)))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -Isrc -Itests/fuzz $(LDFLAGS_ALL) -o $@ $< tests/fuzz/replay.c $(ALL_LIBS)
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(foreach l,$(LAYERS),$(call lib,$(l)))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer -Isrc -Itests/fuzz $(LDFLAGS_ALL) -o $@ $< $(ALL_LIBS)
+
+$(BUILD)/bench/rawcopy: tests/bench/rawimap.c
+$(BUILD)/bench/%: tests/bench/%.c $(call lib,util)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) $(call lib,util) \
+	  $(PKG_LIBS) -lpthread
+
+PYTEST = MAILMIG_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 \
+	$(PYTHON) -m pytest -p no:cacheprovider
+
 .PHONY: unit
-unit: $(UNIT)
+unit: $(UNIT) $(addprefix $(BUILD)/replay/,$(FUZZ))
+
+# What decides: everything, with all it needs.
+.PHONY: check
+check:
+	tests/tools/install-deps check
+	$(MAKE) all unit bench-tools
+	$(PYTEST) tests
+
+# Pure parts only: no root, no servers, under a minute.
+.PHONY: check-fast
+check-fast: all unit
+	$(PYTEST) tests/unit tests/fuzz tests/lint
+
+# The same tests with AddressSanitizer and UndefinedBehaviorSanitizer.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+.PHONY: asan
+asan:
+	tests/tools/install-deps check
+	$(MAKE) BUILD=build/asan SAN="$(SANITIZE)" OPT="-O1 -g" all unit
+	$(MAKE) BUILD=build/asan pytest-asan
+.PHONY: pytest-asan
+pytest-asan:
+	$(PYTEST) tests/unit tests/fuzz tests/integration
+
+# Let libFuzzer look for more: FUZZ_SECONDS for each target.
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz:
+	$(MAKE) BUILD=build/fuzzing CC=clang SAN="$(SANITIZE) -fsanitize=fuzzer-no-link" \
+	  OPT="-O1 -g" fuzz-targets
+	for t in $(FUZZ); do mkdir -p build/fuzzing/corpus/$$t && \
+	  build/fuzzing/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) \
+	  -artifact_prefix=build/fuzzing/ build/fuzzing/corpus/$$t \
+	  tests/fuzz/corpus/$$t || exit 1; done
+.PHONY: fuzz-targets
+fuzz-targets: $(addprefix $(BUILD)/fuzz/,$(FUZZ))
+
+.PHONY: bench-tools
+bench-tools: $(BENCH_TOOLS)
+.PHONY: bench bench-quick
+bench bench-quick:
+	tests/tools/install-deps check
+	$(MAKE) all bench-tools
+	$(PYTHON) tests/bench/bench.py --build $(BUILD) $(if $(filter bench-quick,$@),--quick)
+
+.PHONY: demo
+demo:
+	tests/tools/install-deps demo
+	$(MAKE) all
+	MAILMIG_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/demo.py
+
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+.PHONY: format
+format:
+	clang-format -i $(C_FILES)
+.PHONY: lint
+lint:
+	tests/tools/install-deps check
+	$(PYTEST) tests/lint
+
+# ---- installation ----
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR)/mailmig
+	install -m 755 $(BUILD)/mailmigd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/mailmigctl $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/mailmig-worker $(DESTDIR)$(LIBEXECDIR)/mailmig/
+
+.PHONY: help
+help:
+	@echo 'make           build all programs in build/'
+	@echo 'make demo      see it work between two throw-away servers'
+	@echo 'make check     all tests (installs what they need)'
+	@echo 'make check-fast  unit tests and style, under a minute'
+	@echo 'make asan      all tests with ASan and UBSan'
+	@echo 'make fuzz      libFuzzer on the parsers, FUZZ_SECONDS each'
+	@echo 'make bench     speed against mbsync and the raw ceiling; bench-quick for less'
+	@echo 'make lint      layers, style, warnings of both compilers'
+	@echo 'make format    clang-format all sources'
+	@echo 'make install   DESTDIR, PREFIX, SYSCONFDIR, LIBEXECDIR'
+	@echo 'make clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

@@ -6,10 +6,10 @@
 #include <mailmig/error.h>
 #include <mailmig/job.h>
 
-/* /etc/mailmig.conf and accounts.d, read, checked and turned into jobs (interface.md, section 2;
- * mailmig.conf(5)). */
+/* /etc/mailmig.conf and accounts.d, read, checked and turned into jobs (interface.md, section
+ * 2; mailmig.conf(5)). */
 
-#define CONFIG_DEFAULT_PATH "/etc/mailmig.conf"
+#define CONFIG_DEFAULT_PATH     "/etc/mailmig.conf"
 #define CONFIG_ACCOUNT_NAME_MAX 64
 
 struct config_server {
@@ -20,9 +20,9 @@ struct config_server {
 struct config_account {
 	char *name;
 	bool enabled;
-	char *schedule;	  /* as written, or NULL */
-	struct job job;	  /* complete but for run_id and dry_run */
-	char *file;	  /* where the account was defined */
+	char *schedule; /* as written, or NULL */
+	struct job job; /* complete but for run_id and dry_run */
+	char *file;     /* where the account was defined */
 	unsigned line;
 };
 
@@ -45,9 +45,9 @@ struct config_errors {
 	size_t n;
 };
 
-/* Read and check. path NULL: CONFIG_DEFAULT_PATH. All errors are collected; with one or more the
- * call fails with -EINVAL and *ret is not set. Other results: 0; -ENOMEM. A file that cannot be
- * read is an error line like any other. */
+/* Read and check. path NULL: CONFIG_DEFAULT_PATH. All errors are collected; with one or more
+ * the call fails with -EINVAL and *ret is not set. Other results: 0; -ENOMEM. A file that
+ * cannot be read is an error line like any other. */
 int config_load(const char *path, struct config **ret, struct config_errors *errors);
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)

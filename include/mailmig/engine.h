@@ -15,12 +15,12 @@ struct engine;
 
 /* What became of one folder. Borrowed during the call. */
 struct engine_folder {
-	const char *origin;	 /* canonical */
+	const char *origin;      /* canonical */
 	const char *destination; /* canonical */
 	uint64_t messages, copied, present, skipped, failed, flags_updated, bytes;
 	uint64_t bytes_total; /* at the origin, 0: not told */
 	bool created;
-	bool unchanged;	   /* nothing to look at since the last run */
+	bool unchanged;    /* nothing to look at since the last run */
 	const char *error; /* NULL: fine */
 };
 
@@ -28,7 +28,8 @@ struct engine_folder {
 struct engine_hooks {
 	void *userdata;
 	void (*folder)(void *userdata, const struct engine_folder *f);
-	void (*trouble)(void *userdata, const char *folder, uint32_t uid, const struct mm_err *e);
+	void (*trouble)(void *userdata, const char *folder, uint32_t uid,
+			const struct mm_err *e);
 	void (*note)(void *userdata, int level, const char *text); /* worth a log entry */
 };
 
@@ -40,22 +41,23 @@ struct engine_progress {
 };
 
 /* job, hooks and secrets are borrowed until engine_free(). 0 or -ENOMEM. */
-int engine_new(const struct job *job, const struct secret *origin, const struct secret *destination,
-	       const struct engine_hooks *hooks, struct engine **ret);
+int engine_new(const struct job *job, const struct secret *origin,
+	       const struct secret *destination, const struct engine_hooks *hooks,
+	       struct engine **ret);
 struct engine *engine_free(struct engine *e);
 DEFINE_CLEANUP(struct engine *, engine_free)
 
-/* Run to the end. Fills counters, errors, result and exit code of `s` (id, account and times are the
- * caller's). 0 when the run came to its end, whatever it found; else the negative code of what ended
- * it, described in reterr and also among s->errors. */
+/* Run to the end. Fills counters, errors, result and exit code of `s` (id, account and times
+ * are the caller's). 0 when the run came to its end, whatever it found; else the negative code
+ * of what ended it, described in reterr and also among s->errors. */
 int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr);
 
 /* From any thread, any time during the run. */
 void engine_progress(struct engine *e, struct engine_progress *ret);
 /* Stop at the next message border. */
 void engine_cancel(struct engine *e);
-/* The same, without waiting for any server: what is on its way stays uncertain, and the next run
- * looks for it. */
+/* The same, without waiting for any server: what is on its way stays uncertain, and the next
+ * run looks for it. */
 void engine_abort(struct engine *e);
 
 #endif

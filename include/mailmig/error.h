@@ -9,15 +9,15 @@ enum mm_scope {
 	MM_SCOPE_NONE,
 	MM_SCOPE_MESSAGE, /* this message only */
 	MM_SCOPE_FOLDER,  /* the folder in work cannot go on */
-	MM_SCOPE_STORE,	  /* the connection is of no more use */
-	MM_SCOPE_JOB,	  /* the whole run ends */
+	MM_SCOPE_STORE,   /* the connection is of no more use */
+	MM_SCOPE_JOB,     /* the whole run ends */
 };
 
 /* When trying again may help. */
 enum mm_retry {
 	MM_RETRY_NEVER, /* not before a person changed something */
 	MM_RETRY_LATER, /* the next run */
-	MM_RETRY_NOW,	/* at once, on a new connection */
+	MM_RETRY_NOW,   /* at once, on a new connection */
 };
 
 /* What kind of trouble: decides the exit code and the words of reports. */
@@ -27,9 +27,9 @@ enum mm_class {
 	MM_CLASS_CONFIG,
 	MM_CLASS_PERMISSION, /* no daemon, or not allowed to talk to it */
 	MM_CLASS_LOGIN,
-	MM_CLASS_CONNECT, /* name, route, port, TLS */
+	MM_CLASS_CONNECT,  /* name, route, port, TLS */
 	MM_CLASS_PROTOCOL, /* the server says what no server may say */
-	MM_CLASS_REFUSED, /* a tagged NO or BAD */
+	MM_CLASS_REFUSED,  /* a tagged NO or BAD */
 	MM_CLASS_QUOTA,
 	MM_CLASS_TOO_LARGE,
 	MM_CLASS_SAFETY,
@@ -59,7 +59,8 @@ int mm_err_set(struct mm_err *e, enum mm_scope scope, enum mm_retry retry, int c
 
 /* Add the class and the advice to a description just made. e may be NULL. Returns e's code, or
  * 0 without e. */
-int mm_err_class(struct mm_err *e, enum mm_class cls, const char *advice_fmt, ...) _printf_(3, 4);
+int mm_err_class(struct mm_err *e, enum mm_class cls, const char *advice_fmt, ...)
+	_printf_(3, 4);
 
 /* -ENOMEM as an error of the whole job. */
 int mm_err_oom(struct mm_err *e);

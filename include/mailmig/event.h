@@ -6,15 +6,16 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 
-/* What a worker reports while it runs and when it is done: plain data and its JSON form, which is
- * the same on the worker's socket, in the control protocol and in `run --json`:
+/* What a worker reports while it runs and when it is done: plain data and its JSON form, which
+ * is the same on the worker's socket, in the control protocol and in `run --json`:
  *
  *   {"event":"progress","account":…,"run":…,"phase":…,"folder":…,"done":…,"total":…,
  *    "bytes_done":…,"bytes_total":…,"rate":…,"eta_seconds":…}
  *   {"event":"folder","account":…,"run":…,"folder":…,"destination":…,"messages":…,"copied":…,
  *    "present":…,"skipped":…,"failed":…,"flags_updated":…,"bytes":…,"created":…,"result":…}
  *   {"event":"message","account":…,"run":…,"folder":…,"uid":…,"result":…,"class":…,"text":…,
- *    "advice":…}                                       (only messages that were not done as asked)
+ *    "advice":…}                                       (only messages that were not done as
+ * asked)
  *   {"event":"log","level":…,"text":…}
  *   {"event":"done","account":…,"run":…, …}           (the object of `last_run`)
  *
@@ -22,7 +23,7 @@
 
 enum run_result {
 	RUN_OK,
-	RUN_PARTIAL,   /* done, but some messages or folders failed */
+	RUN_PARTIAL, /* done, but some messages or folders failed */
 	RUN_FAILED,
 	RUN_CANCELLED,
 	RUN_INTERRUPTED, /* the worker went away without a word */
@@ -41,7 +42,8 @@ struct run_error {
 	char *advice;
 };
 
-/* How a run went. Every listed message is in exactly one of copied, present, skipped, failed. */
+/* How a run went. Every listed message is in exactly one of copied, present, skipped, failed.
+ */
 struct run_summary {
 	char *id;
 	char *account;
@@ -57,10 +59,10 @@ struct run_summary {
 	uint64_t failed;
 	uint64_t flags_updated;
 	uint64_t deleted;
-	uint64_t bytes; /* of the messages copied */
+	uint64_t bytes;          /* of the messages copied */
 	uint64_t total_messages; /* at the origin, of the folders in the job */
 	uint64_t total_bytes;
-	uint64_t round_trips; /* waits for an answer, over all connections */
+	uint64_t round_trips;     /* waits for an answer, over all connections */
 	struct run_error *errors; /* at most RUN_ERRORS_MAX, the first ones */
 	size_t n_errors;
 };
@@ -73,10 +75,14 @@ void run_summary_done(struct run_summary *s);
 int run_summary_add_error(struct run_summary *s, const char *folder, uint32_t uid,
 			  enum mm_class cls, const char *text, const char *advice);
 
-/* The object of `last_run`; new reference or NULL without memory. */
+/* The object of `last_run`, with "account", "dry_run", "total_messages", "total_bytes" and
+ * "round_trips" after the members of the contract. Times of 0 and what is NULL are null. A new
+ * reference, or NULL without memory. */
 json_t *run_summary_to_json(const struct run_summary *s);
 
-/* Fill an empty summary. 0, -EBADMSG, -ENOMEM. */
+/* Fill an empty summary; other members are ignored, those of the contract must be there (but
+ * times, account and folder may be null). On failure it is empty again. 0, -EBADMSG, -ENOMEM.
+ */
 int run_summary_from_json(struct run_summary *s, const json_t *o);
 
 #endif

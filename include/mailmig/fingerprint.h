@@ -17,12 +17,12 @@ struct fingerprint {
 /* Largest header that is looked at; what comes after is ignored. */
 #define FINGERPRINT_HEADER_MAX (256 * 1024)
 
-/* header: n octets, lines ended by CRLF or LF, up to an empty line or the end (more may follow and
- * is ignored). match: enum match_by, the fields that count. Fields are compared by name without
- * case, values unfolded (RFC 5322 §2.2.3), blanks squeezed to one and trimmed at both ends, octets
- * above 127 taken as '?' each run (NUL and '?' itself belong to such a run), so that servers which
- * replace or re-encode single octets still agree; several fields of a name count in order of appearance. The digest covers which field is
- * which. 0 or -ENOMEM. */
+/* header: n octets, lines ended by CRLF or LF, up to an empty line or the end (more may follow
+ * and is ignored). match: enum match_by, the fields that count. Fields are compared by name
+ * without case, values unfolded (RFC 5322 §2.2.3), blanks squeezed to one and trimmed at both
+ * ends, octets above 127 taken as '?' each run (NUL and '?' itself belong to such a run), so
+ * that servers which replace or re-encode single octets still agree; several fields of a name
+ * count in order of appearance. The digest covers which field is which. 0 or -ENOMEM. */
 int fingerprint_header(const char *header, size_t n, unsigned match, struct fingerprint *ret);
 
 static inline bool fingerprint_equal(const struct fingerprint *a, const struct fingerprint *b)

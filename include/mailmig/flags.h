@@ -10,12 +10,13 @@
  * octets, one blank between two, none twice. Flags and keywords compare without regard to ASCII
  * case (RFC 9051 §2.3.2); a keyword keeps its spelling. "" is the empty set.
  *
- * \Recent belongs to the session and \Deleted to the place where it was set: neither is ever part
- * of a set. All other system-flag-like names (a backslash first) are dropped too, and words that
- * no command could carry: with a control character, an 8-bit octet or one of ( ) { " \ % *. */
+ * \Recent belongs to the session and \Deleted to the place where it was set: neither is ever
+ * part of a set. All other system-flag-like names (a backslash first) are dropped too, and
+ * words that no command could carry: with a control character, an 8-bit octet or one of ( ) { "
+ * \ % *. */
 
 #define FLAGS_KEYWORD_MAX 200 /* octets of one keyword; longer ones are dropped */
-#define FLAGS_COUNT_MAX	  200 /* flags of one message; more are dropped */
+#define FLAGS_COUNT_MAX   200 /* flags of one message; more are dropped */
 
 /* Append to out (which must be empty) the canonical form of blank-separated flags in s (without
  * parentheses). 0 or -ENOMEM. */

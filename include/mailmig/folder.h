@@ -5,8 +5,8 @@
 #include <mailmig/base.h>
 #include <mailmig/buf.h>
 
-/* A folder as a store lists it, and canonical names: UTF-8, "/" between levels, no server prefix,
- * INBOX in capitals (interface.md, section 2). */
+/* A folder as a store lists it, and canonical names: UTF-8, "/" between levels, no server
+ * prefix, INBOX in capitals (interface.md, section 2). */
 
 /* Marks by which a folder that has not changed is told (RFC 9051 §2.3.1.1, RFC 7162). 0: not
  * known. */
@@ -49,17 +49,18 @@ void folder_list_sort(struct folder_list *l);
  * prefix: personal namespace prefix with its delimiter ("INBOX."), or "".
  *
  * INBOX in any case becomes "INBOX", alone and as the first level. The prefix is taken off (its
- * letters compared without case where they spell INBOX); the bare prefix without its delimiter is
- * "INBOX" when it is INBOX. What would be no more than INBOX after its prefix keeps it
- * ("INBOX.INBOX" -> "INBOX/INBOX"): it is not the inbox. A "/" inside a level (delim is not "/")
- * becomes "%2F"; a "%" followed by two hex digits that could be taken for such an escape becomes
+ * letters compared without case where they spell INBOX); the bare prefix without its delimiter
+ * is "INBOX" when it is INBOX. What would be no more than INBOX after its prefix keeps it
+ * ("INBOX.INBOX" -> "INBOX/INBOX"): it is not the inbox. A "/" inside a level (delim is not
+ * "/") becomes "%2F"; a "%" followed by two hex digits that could be taken for such an escape
+ * becomes
  * "%25", so that the way back is exact. 0 or -ENOMEM. */
 int folder_name_canonical(const char *name, char delim, const char *prefix, struct buf *out);
 
 /* The way back for a store with its own delimiter and prefix: "%2F" becomes "/" where delim is
- * not "/", a delim inside a level becomes "%XX" (delim "." : "v1.2" -> "v1%2E2"), so that different
- * canonical names stay different. INBOX stays INBOX, without prefix. With delim 0 all levels are
- * joined by "/" escaped as "%2F". 0 or -ENOMEM. */
+ * not "/", a delim inside a level becomes "%XX" (delim "." : "v1.2" -> "v1%2E2"), so that
+ * different canonical names stay different. INBOX stays INBOX, without prefix. With delim 0 all
+ * levels are joined by "/" escaped as "%2F". 0 or -ENOMEM. */
 int folder_name_local(const char *canonical, char delim, const char *prefix, struct buf *out);
 
 #endif

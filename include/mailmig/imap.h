@@ -11,10 +11,10 @@
 #include <mailmig/seqset.h>
 #include <mailmig/stream.h>
 
-/* An IMAP client session (RFC 9051, RFC 3501). Verbs come in pairs where pipelining pays: _begin
- * queues a command and returns at once, _end or _next waits. Commands are answered in the order
- * in which they began. While commands are in flight only UID commands and APPEND are used (RFC
- * 9051 §5.5). A session belongs to one thread and keeps its first fatal error.
+/* An IMAP client session (RFC 9051, RFC 3501). Verbs come in pairs where pipelining pays:
+ * _begin queues a command and returns at once, _end or _next waits. Commands are answered in
+ * the order in which they began. While commands are in flight only UID commands and APPEND are
+ * used (RFC 9051 §5.5). A session belongs to one thread and keeps its first fatal error.
  *
  * Errors have scope store when the session is of no more use, folder or message when only the
  * command failed. */
@@ -22,31 +22,31 @@
 struct imap;
 
 enum imap_cap {
-	IMAP_CAP_LITERAL_PLUS = 1 << 0,	 /* RFC 7888 */
+	IMAP_CAP_LITERAL_PLUS = 1 << 0,  /* RFC 7888 */
 	IMAP_CAP_LITERAL_MINUS = 1 << 1, /* RFC 7888 */
-	IMAP_CAP_MULTIAPPEND = 1 << 2,	 /* RFC 3502 */
-	IMAP_CAP_UIDPLUS = 1 << 3,	 /* RFC 4315 */
-	IMAP_CAP_ENABLE = 1 << 4,	 /* RFC 5161 */
-	IMAP_CAP_CONDSTORE = 1 << 5,	 /* RFC 7162 */
-	IMAP_CAP_QRESYNC = 1 << 6,	 /* RFC 7162 */
+	IMAP_CAP_MULTIAPPEND = 1 << 2,   /* RFC 3502 */
+	IMAP_CAP_UIDPLUS = 1 << 3,       /* RFC 4315 */
+	IMAP_CAP_ENABLE = 1 << 4,        /* RFC 5161 */
+	IMAP_CAP_CONDSTORE = 1 << 5,     /* RFC 7162 */
+	IMAP_CAP_QRESYNC = 1 << 6,       /* RFC 7162 */
 	IMAP_CAP_LIST_EXTENDED = 1 << 7, /* RFC 5258 */
-	IMAP_CAP_LIST_STATUS = 1 << 8,	 /* RFC 5819 */
-	IMAP_CAP_SPECIAL_USE = 1 << 9,	 /* RFC 6154 */
-	IMAP_CAP_STATUS_SIZE = 1 << 10,	 /* RFC 8438 */
-	IMAP_CAP_NAMESPACE = 1 << 11,	 /* RFC 2342 */
-	IMAP_CAP_SASL_IR = 1 << 12,	 /* RFC 4959 */
-	IMAP_CAP_AUTH_PLAIN = 1 << 13,	 /* RFC 4616 */
+	IMAP_CAP_LIST_STATUS = 1 << 8,   /* RFC 5819 */
+	IMAP_CAP_SPECIAL_USE = 1 << 9,   /* RFC 6154 */
+	IMAP_CAP_STATUS_SIZE = 1 << 10,  /* RFC 8438 */
+	IMAP_CAP_NAMESPACE = 1 << 11,    /* RFC 2342 */
+	IMAP_CAP_SASL_IR = 1 << 12,      /* RFC 4959 */
+	IMAP_CAP_AUTH_PLAIN = 1 << 13,   /* RFC 4616 */
 	IMAP_CAP_LOGINDISABLED = 1 << 14,
 	IMAP_CAP_ID = 1 << 15, /* RFC 2971 */
 };
 
 struct imap_options {
-	const char *side;	    /* "origin" or "destination": begins every error text */
+	const char *side; /* "origin" or "destination": begins every error text */
 	const struct endpoint *endpoint;
 	const struct secret *secret;
-	struct pump *pump;	    /* outlives the session, or its use by it */
-	struct spool_pool *pool;    /* for bodies */
-	unsigned match;		    /* enum match_by: fields of fingerprints */
+	struct pump *pump;       /* outlives the session, or its use by it */
+	struct spool_pool *pool; /* for bodies */
+	unsigned match;          /* enum match_by: fields of fingerprints */
 	int cancel_fd;
 };
 
@@ -59,8 +59,8 @@ DEFINE_CLEANUP(struct imap *, imap_close)
 /* Be pumped together with other sessions from now on. 0 or -ENOSPC. */
 int imap_use_pump(struct imap *c, struct pump *pump);
 
-unsigned imap_caps(const struct imap *c);	      /* enum imap_cap */
-uint64_t imap_append_limit(const struct imap *c);     /* APPENDLIMIT (RFC 7889), 0: none told */
+unsigned imap_caps(const struct imap *c);         /* enum imap_cap */
+uint64_t imap_append_limit(const struct imap *c); /* APPENDLIMIT (RFC 7889), 0: none told */
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
 
@@ -70,12 +70,14 @@ int imap_local_name(const struct imap *c, const char *canonical, struct buf *raw
 
 /* ---- folders ---- */
 
-/* All folders of the personal namespace with their marks, where the server tells them: NAMESPACE,
- * LIST with RETURN options, or LIST, LSUB and STATUS. Two round trips at most with LIST-STATUS. */
+/* All folders of the personal namespace with their marks, where the server tells them:
+ * NAMESPACE, LIST with RETURN options, or LIST, LSUB and STATUS. Two round trips at most with
+ * LIST-STATUS. */
 int imap_list(struct imap *c, bool with_size, struct folder_list *ret, struct mm_err *reterr);
 
-/* CREATE (if wanted) and SUBSCRIBE (if wanted) for each, pipelined. results[i] is 0 or a described
- * error of scope folder. ALREADYEXISTS is no error. Returns -errno only when the session broke. */
+/* CREATE (if wanted) and SUBSCRIBE (if wanted) for each, pipelined. results[i] is 0 or a
+ * described error of scope folder. ALREADYEXISTS is no error. Returns -errno only when the
+ * session broke. */
 struct imap_make {
 	const char *raw;
 	bool create, subscribe;
@@ -101,21 +103,22 @@ enum imap_want {
 	IMAP_WANT_FLAGS = 1 << 0,
 	IMAP_WANT_SIZE = 1 << 1,
 	IMAP_WANT_DATE = 1 << 2,
-	IMAP_WANT_FINGERPRINT = 1 << 3, /* header fields; from the body where that is wanted too */
-	IMAP_WANT_DIGEST = 1 << 4,	/* read the body and keep its digest only */
-	IMAP_WANT_BODY = 1 << 5,	/* read the body into a spool; digest and fingerprint too */
+	IMAP_WANT_FINGERPRINT =
+		1 << 3,            /* header fields; from the body where that is wanted too */
+	IMAP_WANT_DIGEST = 1 << 4, /* read the body and keep its digest only */
+	IMAP_WANT_BODY = 1 << 5,   /* read the body into a spool; digest and fingerprint too */
 };
 
-/* UID FETCH. set: its text is sent as it is ("1:*"), kept short by the caller. changed_since: 0, or
- * a mod-sequence (CONDSTORE), and with QRESYNC vanished UIDs are told too. */
+/* UID FETCH. set: its text is sent as it is ("1:*"), kept short by the caller. changed_since:
+ * 0, or a mod-sequence (CONDSTORE), and with QRESYNC vanished UIDs are told too. */
 int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
 		     struct mm_err *reterr);
 
-/* The next message of all fetches begun, in the server's order. 1: *ret is set and the caller's to
- * empty; 0: the oldest fetch has ended (its handle is gone); -errno. A message is told only when
- * everything wanted was there, for a body exactly as long as announced by its literal; FETCH
- * responses that lack something are unsolicited and ignored. vanished (or NULL) collects UIDs told
- * as gone. A fetch that ends in NO is an error of scope folder. */
+/* The next message of all fetches begun, in the server's order. 1: *ret is set and the caller's
+ * to empty; 0: the oldest fetch has ended (its handle is gone); -errno. A message is told only
+ * when everything wanted was there, for a body exactly as long as announced by its literal;
+ * FETCH responses that lack something are unsolicited and ignored. vanished (or NULL) collects
+ * UIDs told as gone. A fetch that ends in NO is an error of scope folder. */
 int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
 		    struct mm_err *reterr);
 size_t imap_fetches(const struct imap *c); /* begun and not ended */
@@ -134,7 +137,8 @@ struct imap_append_result {
 	uint32_t uidvalidity; /* 0: the server told no UIDs */
 	struct seqset uids;   /* as many as messages, or empty */
 	bool try_create;      /* RFC 9051 §7.1 */
-	struct mm_err error;  /* of a refusal: scope message or folder, class refused, quota, ... */
+	struct mm_err
+		error; /* of a refusal: scope message or folder, class refused, quota, ... */
 };
 void imap_append_result_done(struct imap_append_result *r);
 /* The result of the oldest append begun. -errno: the session broke, the outcome is unknown. */

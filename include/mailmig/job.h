@@ -6,8 +6,8 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 
-/* One run of one account: all a worker needs to know, and all it is told. Plain data. It travels
- * as JSON from the daemon to the worker over an inherited socket. */
+/* One run of one account: all a worker needs to know, and all it is told. Plain data. It
+ * travels as JSON from the daemon to the worker over an inherited socket. */
 
 enum job_kind {
 	JOB_SYNC,
@@ -51,18 +51,20 @@ struct endpoint {
 	uint16_t port;
 	enum tls_mode tls;
 	bool tls_verify;
-	char *tls_ca;		/* PEM file; NULL: the system's */
-	char *tls_fingerprint;	/* SHA-256 of the certificate, 64 lower-case hex digits; or NULL */
-	char *tls_min;		/* "1.2" or "1.3"; NULL: "1.2" */
-	char *tls_client_cert;	/* PEM; or NULL */
+	char *tls_ca;          /* PEM file; NULL: the system's */
+	char *tls_fingerprint; /* SHA-256 of the certificate, 64 lower-case hex digits; or NULL
+				*/
+	char *tls_min;         /* "1.2" or "1.3"; NULL: "1.2" */
+	char *tls_client_cert; /* PEM; or NULL */
 	char *tls_client_key;
 	bool allow_cleartext;
 	char *proxy; /* URL; or NULL: none, whatever the environment says */
 	enum auth_mech auth;
 	char *user;
-	char *admin_user; /* SASL PLAIN: authentication id; `user` is then the authorisation id */
+	char *admin_user; /* SASL PLAIN: authentication id; `user` is then the authorisation id
+			   */
 	struct secret_source secret;
-	uint64_t timeout_usec;	/* longest silence of the server */
+	uint64_t timeout_usec;    /* longest silence of the server */
 	uint32_t max_connections; /* of this server; 0: no limit */
 };
 
@@ -84,11 +86,11 @@ struct job {
 	uint64_t min_free_bytes;
 	struct endpoint origin;
 	struct endpoint destination;
-	bool subscribe;		    /* folders.subscribe */
-	bool create;		    /* folders.create */
-	unsigned match;		    /* enum match_by */
-	uint32_t connections;	    /* lanes: pairs of connections */
-	uint32_t max_errors;	    /* failed messages that end the run */
+	bool subscribe;       /* folders.subscribe */
+	bool create;          /* folders.create */
+	unsigned match;       /* enum match_by */
+	uint32_t connections; /* lanes: pairs of connections */
+	uint32_t max_errors;  /* failed messages that end the run */
 	uint32_t retry_attempts;
 	uint64_t retry_max_delay_usec;
 	uint64_t uncertain_wait_usec;
@@ -99,10 +101,13 @@ struct job {
 void job_init(struct job *j);
 void job_done(struct job *j);
 
-/* A new reference to a JSON object, or NULL without memory; contains secrets of SECRET_INLINE. */
+/* A new reference to a JSON object, or NULL without memory; contains secrets of SECRET_INLINE
+ * (in hexadecimal: any octet is legal, and nobody reads them in passing). Strings that are not
+ * UTF-8 are {"hex":"..."}. */
 json_t *job_to_json(const struct job *j);
 
-/* Fill an empty job. 0; -EBADMSG when a member is missing or of the wrong type; -ENOMEM. */
+/* Fill an empty job (job_init() or zero). On failure it is empty again. 0; -EBADMSG when a
+ * member is missing or of the wrong type; -ENOMEM. */
 int job_from_json(struct job *j, const json_t *o, struct mm_err *reterr);
 
 void endpoint_done(struct endpoint *e);

@@ -6,10 +6,11 @@
 #include <mailmig/base.h>
 #include <mailmig/buf.h>
 
-/* NUL-ended JSON objects over a stream socket: the framing of Varlink, of the worker's events and
- * of the job it is given. Pure: octets in, objects out. */
+/* NUL-ended JSON objects over a stream socket: the framing of Varlink, of the worker's events
+ * and of the job it is given. Pure: octets in, objects out. */
 
-#define JSONIO_MESSAGE_MAX (1024 * 1024) /* a request or event; the largest is a status answer */
+#define JSONIO_MESSAGE_MAX                                                                     \
+	(1024 * 1024) /* a request or event; the largest is a status answer */
 
 /* json_decrefp(), for _cleanup_, is jansson's own. */
 

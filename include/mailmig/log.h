@@ -8,7 +8,7 @@
 /* Where an entry belongs: the journal fields of the contract. NULL or 0 leaves a field out. */
 struct mm_log_fields {
 	const char *message_id; /* 32 hexadecimal digits: the entry's place in the catalog */
-	const char *account;	/* MAILMIG_ACCOUNT= and so on */
+	const char *account;    /* MAILMIG_ACCOUNT= and so on */
 	const char *run;
 	const char *job;
 	const char *folder;
@@ -31,10 +31,10 @@ int mm_log_level_from_name(const char *name, int *ret);
 /* Write one entry. f may be NULL. The text is cleaned like mm_err_set() does. */
 void mm_log(int level, const struct mm_log_fields *f, const char *fmt, ...) _printf_(3, 4);
 
-#define mm_debug(...)                                                                            \
-	do {                                                                                     \
-		if (mm_log_level() >= LOG_DEBUG)                                                 \
-			mm_log(LOG_DEBUG, NULL, __VA_ARGS__);                                    \
+#define mm_debug(...)                                                                          \
+	do {                                                                                   \
+		if (mm_log_level() >= LOG_DEBUG)                                               \
+			mm_log(LOG_DEBUG, NULL, __VA_ARGS__);                                  \
 	} while (0)
 
 #endif

@@ -6,16 +6,17 @@
 #include <mailmig/fingerprint.h>
 #include <mailmig/spool.h>
 
-#define MESSAGE_DATE_MAX   32
+#define MESSAGE_DATE_MAX      32
 #define MESSAGE_DIGEST_OCTETS 32 /* SHA-256 */
 
 /* One message as a store tells of it. Which members are set depends on what was asked. */
 struct message {
 	uint32_t uid;
-	char *flags; /* canonical (flags.h), owned; NULL: not told */
-	char date[MESSAGE_DATE_MAX]; /* INTERNALDATE as text (RFC 9051 §9, date-time); "": none */
+	char *flags;                 /* canonical (flags.h), owned; NULL: not told */
+	char date[MESSAGE_DATE_MAX]; /* INTERNALDATE as text (RFC 9051 §9, date-time); "": none
+				      */
 	uint64_t modseq;
-	uint64_t size;		 /* octets: announced, or of the body where there is one */
+	uint64_t size;           /* octets: announced, or of the body where there is one */
 	uint64_t announced_size; /* RFC822.SIZE, when there is a body too */
 	bool has_digest;
 	uint8_t digest[MESSAGE_DIGEST_OCTETS]; /* SHA-256 of the exact octets */

@@ -9,13 +9,13 @@
 int parse_u32(const char *s, size_t n, uint32_t *ret);
 int parse_u64(const char *s, size_t n, uint64_t *ret);
 
-/* A size with an optional unit: "512", "64KiB", "10 MB", "1GiB", "1G". K, M, G, T alone and with
- * "iB" count in 1024, "kB", "MB", "GB", "TB" in 1000. */
+/* A size with an optional unit: "512", "64KiB", "10 MB", "1GiB", "1G". K, M, G, T alone and
+ * with "iB" count in 1024, "kB", "MB", "GB", "TB" in 1000. */
 int parse_size(const char *s, uint64_t *ret_bytes);
 
-/* A time span: "90", "2min", "1h 30min", "7d", "2 weeks". A bare number is seconds. The units
- * are systemd.time(7)'s: us, ms, s/sec/second(s), min/minute(s)/m, h/hr/hour(s), d/day(s),
- * w/week(s), M/month(s) (30.44 d), y/year(s) (365.25 d). */
+/* A time span: "90", "2min", "1h 30min", "7d", "2 weeks", "0.5s". A bare number is seconds. The
+ * units are systemd.time(7)'s: us, ms, s/sec/second(s), min/minute(s)/m, h/hr/hour(s),
+ * d/day(s), w/week(s), M/month(s) (30.44 d), y/year(s) (365.25 d). */
 int parse_span(const char *s, uint64_t *ret_usec);
 
 /* "1.2 MiB", "317 B": for people. buf of at least 32. Returns buf. */

@@ -5,8 +5,9 @@
 #include <mailmig/base.h>
 #include <mailmig/buf.h>
 
-/* A set of UIDs as sorted, disjoint, non-adjacent ranges (RFC 9051 §9, sequence-set). Costs what
- * its ranges cost, never what its members would. UID 0 does not exist. Zero-initialised is empty. */
+/* A set of UIDs as sorted, disjoint, non-adjacent ranges (RFC 9051 §9, sequence-set). Costs
+ * what its ranges cost, never what its members would. UID 0 does not exist. Zero-initialised is
+ * empty. */
 struct seqrange {
 	uint32_t first, last; /* both included */
 };
@@ -29,7 +30,8 @@ uint32_t seqset_nth(const struct seqset *s, uint64_t i);
 /* Take the lowest members out of `from` into the empty set `into`: at most max_members, and so
  * that seqset_format(into) needs at most max_octets. 0 or -ENOMEM; both sets are as before on
  * failure. At least one member moves when `from` is not empty. */
-int seqset_take(struct seqset *from, uint64_t max_members, size_t max_octets, struct seqset *into);
+int seqset_take(struct seqset *from, uint64_t max_members, size_t max_octets,
+		struct seqset *into);
 
 /* "1:3,7,9:12" appended to b. 0 or -ENOMEM. An empty set appends nothing. */
 int seqset_format(const struct seqset *s, struct buf *b);

@@ -16,7 +16,8 @@ struct spool_pool *spool_pool_free(struct spool_pool *p); /* all spools must be 
 DEFINE_CLEANUP(struct spool_pool *, spool_pool_free)
 
 /* A spool for exactly size octets. In memory when that is at most a quarter of the pool and
- * there is room, else in a file. 0, -ENOMEM, -errno of the file. One reference is the caller's. */
+ * there is room, else in a file. 0, -ENOMEM, -errno of the file. One reference is the caller's.
+ */
 int spool_new(struct spool_pool *p, uint64_t size, struct spool **ret);
 struct spool *spool_ref(struct spool *s);
 struct spool *spool_unref(struct spool *s);

@@ -6,9 +6,10 @@
 #include <mailmig/error.h>
 #include <mailmig/message.h>
 
-/* What became of every message: one SQLite file per account, STATE_DIR/accounts/NAME.db, written by
- * that account's worker alone (a kernel lock on NAME.lock keeps a second one out). All lanes of a
- * worker share the one handle; a transaction holds its lock from begin to commit.
+/* What became of every message: one SQLite file per account, STATE_DIR/accounts/NAME.db,
+ * written by that account's worker alone (a kernel lock on NAME.lock keeps a second one out).
+ * All lanes of a worker share the one handle; a transaction holds its lock from begin to
+ * commit.
  *
  * A failed commit or fsync is final: the handle refuses everything after it and the worker ends
  * (scope job, class local). */
@@ -16,11 +17,11 @@
 struct state;
 
 enum row_state {
-	ROW_NEW = 0,	/* looked at before, not at the destination: to be copied */
-	ROW_INTENT = 1, /* may have been sent; the answer is not known */
-	ROW_STORED = 2, /* is at the destination under dest_uid */
+	ROW_NEW = 0,     /* looked at before, not at the destination: to be copied */
+	ROW_INTENT = 1,  /* may have been sent; the answer is not known */
+	ROW_STORED = 2,  /* is at the destination under dest_uid */
 	ROW_ALTERED = 3, /* ours, but the server changed the octets: never sent again */
-	ROW_HELD = 4,	/* given up for now; why is in `reason` */
+	ROW_HELD = 4,    /* given up for now; why is in `reason` */
 };
 
 /* One origin message (folder, uid). Strings are borrowed until the next call on the state. */
@@ -32,12 +33,12 @@ struct state_row {
 	uint8_t digest[MESSAGE_DIGEST_OCTETS];
 	bool has_fingerprint;
 	struct fingerprint fingerprint;
-	const char *flags; /* canonical: the origin's, when last seen */
+	const char *flags;    /* canonical: the origin's, when last seen */
 	uint32_t uidvalidity; /* of the destination */
 	uint32_t watermark;   /* destination UIDNEXT before the upload; 0: none known */
 	uint32_t dest_uid;    /* 0: not known */
 	uint32_t attempts;
-	const char *reason;   /* NULL: none */
+	const char *reason; /* NULL: none */
 };
 
 /* What is remembered of a pair of folders. */
@@ -48,9 +49,9 @@ struct state_folder {
 	uint64_t origin_modseq;
 	uint32_t origin_messages;
 	uint32_t dest_uidvalidity;
-	uint32_t dest_seen;	/* destination UIDs below are all known to us */
+	uint32_t dest_seen;      /* destination UIDs below are all known to us */
 	uint64_t uncertain_usec; /* wall clock of the newest intent; only bounds a wait */
-	bool complete;		/* the last pass ended with nothing left to do */
+	bool complete;           /* the last pass ended with nothing left to do */
 };
 
 /* Open or create. dry: nothing is ever written to the file (all changes are rolled back). 0;
@@ -65,21 +66,23 @@ DEFINE_CLEANUP(struct state *, state_close)
 int state_folder_get(struct state *s, const char *origin, const char *destination,
 		     struct state_folder *ret, struct mm_err *reterr);
 
-/* A transaction: begin takes the lock, commit or rollback gives it back. commit returns only when
- * the data is on the disk. */
+/* A transaction: begin takes the lock, commit or rollback gives it back. commit returns only
+ * when the data is on the disk. */
 int state_begin(struct state *s, struct mm_err *reterr);
 int state_commit(struct state *s, struct mm_err *reterr);
 void state_rollback(struct state *s);
 
 /* Inside a transaction. */
 int state_folder_put(struct state *s, const struct state_folder *f, struct mm_err *reterr);
-int state_put(struct state *s, int64_t folder, const struct state_row *row, struct mm_err *reterr);
+int state_put(struct state *s, int64_t folder, const struct state_row *row,
+	      struct mm_err *reterr);
 int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *flags,
 		    struct mm_err *reterr);
 int state_delete(struct state *s, int64_t folder, uint32_t uid, struct mm_err *reterr);
 int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr);
 
-/* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps row->flags. */
+/* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps
+ * row->flags. */
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
 	      struct buf *strings, struct mm_err *reterr);
 /* 1 when a row has this destination UID; 0; -errno. */

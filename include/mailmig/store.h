@@ -10,10 +10,10 @@
 #include <mailmig/seqset.h>
 #include <mailmig/spool.h>
 
-/* A mailbox tree: what the engine sees of an IMAP server (later of a Maildir). A store belongs to
- * one thread. Verbs that pay when pipelined come in pairs: begin queues and returns, end or next
- * waits; results come in the order of the begins. The two stores of a lane share a link, so that
- * waiting for one goes on serving the other.
+/* A mailbox tree: what the engine sees of an IMAP server (later of a Maildir). A store belongs
+ * to one thread. Verbs that pay when pipelined come in pairs: begin queues and returns, end or
+ * next waits; results come in the order of the begins. The two stores of a lane share a link,
+ * so that waiting for one goes on serving the other.
  *
  * Errors of scope store mean that this store is of no more use: close it and open another. */
 
@@ -32,8 +32,8 @@ size_t store_link_room(const struct store_link *l); /* memory left for bodies */
 struct secret;
 int store_new(const struct endpoint *endpoint, const struct secret *secret, const char *side,
 	      unsigned match, struct store_link *link, struct store **ret);
-/* A destination that writes nothing: folders seem to be made, reading shows what really is there.
- * Takes `inner` over. */
+/* A destination that writes nothing: folders seem to be made, reading shows what really is
+ * there. Takes `inner` over. */
 int store_new_dry(struct store *inner, struct store **ret);
 struct store *store_free(struct store *s);
 DEFINE_CLEANUP(struct store *, store_free)
@@ -46,9 +46,9 @@ int store_join(struct store *s);
 
 struct store_features {
 	bool tells_uids;     /* of what was put (UIDPLUS) */
-	bool batches;	     /* several messages in one put, all or nothing (MULTIAPPEND) */
-	bool marks;	     /* changed_since works (CONDSTORE) */
-	bool discards;	     /* nothing is written: a dry run */
+	bool batches;        /* several messages in one put, all or nothing (MULTIAPPEND) */
+	bool marks;          /* changed_since works (CONDSTORE) */
+	bool discards;       /* nothing is written: a dry run */
 	uint64_t size_limit; /* of one message; 0: none told */
 };
 void store_features(const struct store *s, struct store_features *ret);
@@ -58,7 +58,8 @@ const char *store_label(const struct store *s);
 /* ---- folders ---- */
 
 int store_list(struct store *s, bool with_size, struct folder_list *ret, struct mm_err *reterr);
-/* This store's own name for a canonical one, appended; after store_list(). 0, -EBADMSG, -ENOMEM. */
+/* This store's own name for a canonical one, appended; after store_list(). 0, -EBADMSG,
+ * -ENOMEM. */
 int store_local_name(const struct store *s, const char *canonical, struct buf *raw);
 
 struct store_make {
@@ -73,7 +74,7 @@ struct store_folder {
 	char *permanent_flags; /* NULL: everything */
 	bool read_only;
 	bool uids_last; /* false: UIDs mean nothing in the next session */
-	bool marks;	/* changed_since works in this folder */
+	bool marks;     /* changed_since works in this folder */
 };
 void store_folder_done(struct store_folder *f);
 int store_enter_begin(struct store *s, const char *raw, bool write, struct mm_err *reterr);
@@ -90,11 +91,12 @@ enum store_want {
 	STORE_WANT_BODY = 1 << 5,   /* with digest and fingerprint */
 };
 
-/* Messages with UID in [first, last] (last 0: no end), or in a set whose text is short enough for
- * one command. changed_since: 0: all; else only what changed after that mark. */
+/* Messages with UID in [first, last] (last 0: no end), or in a set whose text is short enough
+ * for one command. changed_since: 0: all; else only what changed after that mark. */
 int store_read_range(struct store *s, uint32_t first, uint32_t last, unsigned want,
 		     uint64_t changed_since, struct mm_err *reterr);
-int store_read_set(struct store *s, const struct seqset *set, unsigned want, struct mm_err *reterr);
+int store_read_set(struct store *s, const struct seqset *set, unsigned want,
+		   struct mm_err *reterr);
 /* 1: *ret is set, the caller empties it; 0: the oldest reading has ended; -errno. vanished (or
  * NULL) collects UIDs told as gone. Messages may come more than once and in any order. */
 int store_read_next(struct store *s, struct message *ret, struct seqset *vanished,
@@ -103,10 +105,10 @@ size_t store_reads(const struct store *s); /* begun and not ended */
 
 /* Put messages (flags, date, body) into a folder. */
 struct store_put {
-	bool stored;	      /* the store says so; else refused: nothing is assumed */
+	bool stored;          /* the store says so; else refused: nothing is assumed */
 	uint32_t uidvalidity; /* 0: UIDs are not told */
 	struct seqset uids;   /* as many as messages, in their order; or empty */
-	bool no_folder;	      /* refused since the folder does not exist */
+	bool no_folder;       /* refused since the folder does not exist */
 	struct mm_err error;
 };
 void store_put_done(struct store_put *p);

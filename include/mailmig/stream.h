@@ -26,23 +26,24 @@ struct stream_options {
 	uint16_t port;
 	enum stream_tls tls;
 	bool tls_verify;
-	const char *tls_ca;	     /* PEM file, or NULL for the system's */
+	const char *tls_ca;          /* PEM file, or NULL for the system's */
 	const char *tls_fingerprint; /* SHA-256 of the peer's certificate in hex: replaces the
 				      * check of chain and name; or NULL */
-	const char *tls_min;	     /* "1.2" or "1.3" */
+	const char *tls_min;         /* "1.2" or "1.3" */
 	const char *tls_client_cert; /* PEM, or NULL */
 	const char *tls_client_key;
-	const char *proxy; /* URL, or NULL: none, whatever the environment says */
-	uint64_t timeout_usec; /* for the connection up to the hand-over, and longest silence later */
-	int cancel_fd; /* readable: every wait ends with -ECANCELED; or -1 */
+	const char *proxy;     /* URL, or NULL: none, whatever the environment says */
+	uint64_t timeout_usec; /* for the connection up to the hand-over, and longest silence
+				  later */
+	int cancel_fd;         /* readable: every wait ends with -ECANCELED; or -1 */
 };
 
 /* Process-wide preparation of libcurl; call once before the first thread. 0, or -ENOTSUP when
  * libcurl lacks imaps or is not the OpenSSL flavour. */
 int stream_global_init(struct mm_err *reterr);
 
-/* Connect and read the greeting. 0 or -errno; class connect (name, route, TLS, refused), login is
- * not tried. */
+/* Connect and read the greeting. 0 or -errno; class connect (name, route, TLS, refused), login
+ * is not tried. */
 int stream_open(const struct stream_options *o, struct stream **ret, struct mm_err *reterr);
 struct stream *stream_free(struct stream *s);
 DEFINE_CLEANUP(struct stream *, stream_free)
@@ -55,33 +56,35 @@ const char *stream_label(const struct stream *s);
 /* True when octets travel encrypted. */
 bool stream_encrypted(const struct stream *s);
 
+/* Round trips: times an answer followed something that was sent, after the hand-over. */
+uint64_t stream_turns(const struct stream *s);
+
 /* Received octets not yet consumed. Borrowed until the next pump. */
 size_t stream_peek(const struct stream *s, const uint8_t **ret);
 void stream_consume(struct stream *s, size_t n);
 
-/* Queue octets: copied, or referenced from a spool until sent. Out of memory becomes the stream's
- * error. */
+/* Queue octets: copied, or referenced from a spool until sent. Out of memory becomes the
+ * stream's error. */
 void stream_write(struct stream *s, const void *p, size_t n);
 void stream_write_spool(struct stream *s, struct spool *body);
 /* Octets queued and not yet handed to the kernel. */
 uint64_t stream_queued(const struct stream *s);
 
-/* Streams that are pumped together: moving octets for all of them while one is waited for is what
- * makes deadlock between two servers impossible. */
+/* Streams that are pumped together: moving octets for all of them while one is waited for is
+ * what makes deadlock between two servers impossible. */
 #define PUMP_STREAMS_MAX 4
 struct pump {
 	struct stream *v[PUMP_STREAMS_MAX];
 	size_t n;
-	uint64_t waits; /* times a wait had to sleep */
 };
 
 int pump_add(struct pump *p, struct stream *s); /* 0 or -ENOSPC */
 void pump_remove(struct pump *p, struct stream *s);
 
-/* Move octets until `s` has received something new; runs no handlers. 0; else the stream's error
- * (scope store): -ETIMEDOUT after its time-out without an octet either way, -ECONNRESET when the
- * peer has closed, -ECANCELED. Errors of other streams stay with them. what: named in the error
- * text ("waiting for SELECT reply"). */
+/* Move octets until `s` has received something new; runs no handlers. 0; else the stream's
+ * error (scope store): -ETIMEDOUT after its time-out without an octet either way, -ECONNRESET
+ * when the peer has closed, -ECANCELED. Errors of other streams stay with them. what: named in
+ * the error text ("waiting for SELECT reply"). */
 int pump_wait(struct pump *p, struct stream *s, const char *what, struct mm_err *reterr);
 
 /* Move what can be moved without waiting. */

@@ -12,7 +12,7 @@
  * "parameters":{}}; each ended by a NUL. */
 
 #define VARLINK_SERVICE_INTERFACE "org.varlink.service"
-#define CONTROL_INTERFACE	  "io.mailmig.Control"
+#define CONTROL_INTERFACE         "io.mailmig.Control"
 
 /* The text of src/varlink/io.mailmig.Control.varlink, built into the programs. */
 extern const char control_interface_description[];
@@ -22,20 +22,20 @@ extern const char control_interface_description[];
 struct varlink_client;
 
 struct varlink_reply {
-	char *error;	     /* full error name, or NULL */
-	json_t *parameters;  /* owned; an object, never NULL on success */
+	char *error;        /* full error name, or NULL */
+	json_t *parameters; /* owned; an object, never NULL on success */
 	bool continues;
 };
 
-/* Connect. Class permission when there is no socket, nobody listens or we may not (each with its
- * own advice). 0 or -errno. */
+/* Connect. Class permission when there is no socket, nobody listens or we may not (each with
+ * its own advice). 0 or -errno. */
 int varlink_client_open(const char *socket_path, struct varlink_client **ret,
 			struct mm_err *reterr);
 struct varlink_client *varlink_client_free(struct varlink_client *c);
 DEFINE_CLEANUP(struct varlink_client *, varlink_client_free)
 
-/* Send a call. parameters: borrowed, may be NULL. 0 or -errno (class permission: the daemon went
- * away). */
+/* Send a call. parameters: borrowed, may be NULL. 0 or -errno (class permission: the daemon
+ * went away). */
 int varlink_client_call(struct varlink_client *c, const char *method, const json_t *parameters,
 			bool more, struct mm_err *reterr);
 

@@ -12,6 +12,7 @@ struct board_run {
 	json_t *progress; /* the last such event, or NULL */
 	json_t *folders;  /* array of the "folder" events */
 	struct reasons reasons;
+	uint64_t seen_usec; /* when we first heard of it; 0: not yet */
 	bool done;
 	bool cancel_asked;
 };

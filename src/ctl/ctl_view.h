@@ -107,7 +107,8 @@ char *when_local(char *buf, size_t n, uint64_t wall_usec, uint64_t now_usec);
 /* A length of time in one unit: "40 s", "2 min", "3 h", "4 days". */
 char *when_span(char *buf, size_t n, uint64_t usec);
 
-/* How long something took that was timed in whole seconds: "6 s", "3 min 12 s". */
+/* How long something took; whole seconds are taken for the difference of such: "6 s", "850 ms",
+ * "3 min 12 s", "less than 1 s". */
 char *when_length(char *buf, size_t n, uint64_t usec);
 
 /* As a clock: "0:04", "12:05", "3:04:05". */
@@ -152,11 +153,15 @@ struct reasons {
 	uint64_t failed[MM_CLASS_LOCAL + 1];
 };
 
-/* Count a "message" event. */
+/* Count a "message" event; one without a UID tells of a folder or of the run. */
 void reasons_count(struct reasons *r, const json_t *event);
 
 /* A class in words, for "failed 3: 2 too large, 1 refused by the server". */
 const char *reason_words(enum mm_class cls);
+
+/* The times of a summary are whole seconds. When the time measured here says the same, it is
+ * put in their place: a short run has a length and a rate then. */
+void run_view_refine(struct run_summary *s, uint64_t measured_usec);
 
 /* The end of a run: every message in one bucket, the errors with their advice. */
 void run_view_summary(FILE *f, const struct look *l, const struct run_summary *s,
@@ -170,8 +175,9 @@ void run_view_message(FILE *f, const json_t *event);
 void run_view_error(FILE *f, const struct look *l, const char *folder, uint32_t uid,
 		    const char *text, const char *advice);
 
-/* The folder table of a plan out of the "folder" events of a dry run. 0 or -ENOMEM. */
-int plan_view(FILE *f, const struct look *l, const json_t *folder_events);
+/* The folder table of a plan out of the "folder" events of a dry run; folders in which nothing
+ * would be done are only counted, unless `all`. 0 or -ENOMEM. */
+int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all);
 
 /* ---- views of the status (status_view.c, status_one.c) ---- */
 

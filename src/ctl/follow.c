@@ -221,6 +221,8 @@ int follow_run(struct ctl *c, struct source *s, int signal_fd, bool plan, const 
 		(void)mm_err_oom(&err);
 		return trouble_report(&err);
 	}
+	if (account)
+		run->seen_usec = now;
 	code = follow_loop(&w, signal_fd);
 	board_done(&w.board);
 	return code;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_follow.h"
 
+#include <mailmig/clock.h>
 #include <mailmig/log.h>
 #include <mailmig/text.h>
 #include <string.h>
@@ -29,6 +30,8 @@ static int print_summary(struct follow *w, struct board_run *run, const json_t *
 	r = run_summary_from_json(&s, o);
 	if (r == -ENOMEM)
 		return r;
+	if (run->seen_usec > 0)
+		run_view_refine(&s, clock_usec() - run->seen_usec);
 	if (r < 0) {
 		fprintf(stderr,
 			"mailmigctl: the result of %s cannot be read\n"
@@ -38,7 +41,7 @@ static int print_summary(struct follow *w, struct board_run *run, const json_t *
 	}
 
 	if (w->plan) {
-		r = plan_view(t->out, &t->look, run->folders);
+		r = plan_view(t->out, &t->look, run->folders, w->c->args.verbose > 0);
 		if (r < 0) {
 			run_summary_done(&s);
 			return r;
@@ -95,6 +98,8 @@ static int print_event(struct follow *w, const json_t *event)
 	r = board_event(&w->board, event, &run);
 	if (r < 0 || !run)
 		return r;
+	if (run->seen_usec == 0)
+		run->seen_usec = clock_usec();
 
 	if (strcmp(what, "progress") == 0) {
 		w->redraw = true;
@@ -156,6 +161,8 @@ static int learn_runs(struct follow *w, const json_t *runs)
 		r = board_find(&w->board, member_str(o, "account"), &run);
 		if (r < 0)
 			return r;
+		if (run->seen_usec == 0)
+			run->seen_usec = clock_usec();
 	}
 	return 0;
 }

@@ -37,9 +37,6 @@ const char *ctl_nearest(const char *word, const char *const *words, size_t n)
 	unsigned least = WORD_MAX;
 	size_t len = strlen(word);
 
-	if (len < 2)
-		return NULL;
-
 	for (size_t i = 0; i < n; i++) {
 		unsigned d = distance(word, words[i]);
 

@@ -5,6 +5,8 @@
 #include <mailmig/parse.h>
 #include <string.h>
 
+#define NOTE_MAX 200
+
 enum column {
 	COLUMN_ORIGIN,
 	COLUMN_ARROW,
@@ -40,9 +42,9 @@ static void number(char *buf, size_t n, const json_t *event, const char *key)
 static int add_folder(struct table *t, const struct look *l, const json_t *event)
 {
 	static const enum colour colours[N_COLUMNS] = {[COLUMN_NOTE] = COLOUR_WARN};
-	const char *result = member_str(event, "result");
+	const char *result = member_str(event, "result"), *text = member_str(event, "text");
 	const char *cells[N_COLUMNS] = {0};
-	char messages[24], copy[24], bytes[32], flags[24], note[128] = "";
+	char messages[24], copy[24], bytes[32], flags[24], note[NOTE_MAX + 64] = "";
 
 	number(messages, sizeof(messages), event, "messages");
 	number(copy, sizeof(copy), event, "copied");
@@ -52,10 +54,11 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 	else
 		(void)snprintf(bytes, sizeof(bytes), "-");
 
-	if (member_bool(event, "created"))
+	if (*result && strcmp(result, "ok") != 0)
+		(void)snprintf(note, sizeof(note), "%s%s%.*s", result, *text ? ": " : "",
+			       NOTE_MAX, text);
+	else if (member_bool(event, "created"))
 		(void)snprintf(note, sizeof(note), "will be created");
-	else if (*result && strcmp(result, "ok") != 0)
-		(void)snprintf(note, sizeof(note), "%s", result);
 
 	cells[COLUMN_ORIGIN] = member_str(event, "folder");
 	cells[COLUMN_ARROW] = l->utf8 ? "→" : "->";
@@ -70,15 +73,21 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 	return table_add(t, NULL, COLOUR_NONE, cells, colours);
 }
 
-int plan_view(FILE *f, const struct look *l, const json_t *folder_events)
+/* Looked at, and nothing to do. */
+static bool is_idle(const json_t *event)
+{
+	return strcmp(member_str(event, "result"), "ok") == 0 &&
+	       !member_bool(event, "created") && member_u64(event, "copied") == 0 &&
+	       member_u64(event, "flags_updated") == 0 && member_u64(event, "skipped") == 0 &&
+	       member_u64(event, "failed") == 0;
+}
+
+int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all)
 {
 	_cleanup_(table_freep) struct table *t = NULL;
+	size_t i, n_idle = 0, n = json_array_size(folder_events);
 	const json_t *event;
-	size_t i;
 	int r;
-
-	if (json_array_size(folder_events) == 0)
-		return 0;
 
 	r = table_new(&t, columns, N_COLUMNS);
 	if (r < 0)
@@ -86,10 +95,18 @@ int plan_view(FILE *f, const struct look *l, const json_t *folder_events)
 
 	json_array_foreach(folder_events, i, event)
 	{
+		if (!all && is_idle(event)) {
+			n_idle++;
+			continue;
+		}
 		r = add_folder(t, l, event);
 		if (r < 0)
 			return r;
 	}
-	table_print(t, f, l);
+	if (n_idle < n)
+		table_print(t, f, l);
+	if (n_idle > 0)
+		fprintf(f, "  %zu %sfolder%s: nothing to do\n", n_idle,
+			n_idle < n ? "other " : "", PLURAL(n_idle));
 	return 0;
 }

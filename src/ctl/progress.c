@@ -12,8 +12,6 @@
 
 void progress_from_json(struct progress *p, const json_t *o)
 {
-	const json_t *eta = json_object_get(o, "eta_seconds");
-
 	*p = (struct progress){
 		.phase = member_str(o, "phase"),
 		.folder = member_str(o, "folder"),
@@ -25,7 +23,8 @@ void progress_from_json(struct progress *p, const json_t *o)
 		.eta_seconds = UINT64_MAX,
 		.n_runs = 1,
 	};
-	if (json_is_number(eta) && json_number_value(eta) >= 0)
+	/* 0 is said before anything is known, and when nothing is left to wait for. */
+	if (member_u64(o, "eta_seconds") > 0)
 		p->eta_seconds = member_u64(o, "eta_seconds");
 }
 

@@ -6,9 +6,7 @@
 #include <mailmig/text.h>
 #include <string.h>
 
-#define LABEL_WIDTH 15
-
-/* The times of a summary are whole seconds: a rate over fewer would be a guess. */
+#define LABEL_WIDTH   15
 #define RATE_MIN_USEC (2 * USEC_PER_SEC)
 
 const char *reason_words(enum mm_class cls)
@@ -38,6 +36,8 @@ void reasons_count(struct reasons *r, const json_t *event)
 	enum mm_class cls = mm_class_from_name(member_str(event, "class"));
 	const char *result = member_str(event, "result");
 
+	if (member_u64(event, "uid") == 0)
+		return;
 	if (strcmp(result, "skipped") == 0)
 		r->skipped[cls]++;
 	else if (strcmp(result, "failed") == 0)
@@ -53,19 +53,21 @@ static void put_reasons(FILE *f, uint64_t bucket, const uint64_t *by_class)
 
 	if (bucket == 0 || !by_class)
 		return;
+	for (int c = 0; c <= MM_CLASS_LOCAL; c++)
+		told += by_class[c];
+	if (told == 0 || told > bucket)
+		return; /* some were tried more than once: not the reasons of what remained */
 
 	for (int c = 0; c <= MM_CLASS_LOCAL; c++) {
 		if (by_class[c] == 0)
 			continue;
 		fprintf(f, "%s%" PRIu64 " %s", sep, by_class[c],
 			reason_words((enum mm_class)c));
-		told += by_class[c];
 		sep = ", ";
 	}
-	if (told > 0 && told < bucket)
+	if (told < bucket)
 		fprintf(f, "%s%" PRIu64 " more", sep, bucket - told);
-	if (told > 0)
-		fputc(')', f);
+	fputc(')', f);
 }
 
 static void put_bucket(FILE *f, const struct look *l, const char *label, uint64_t n,
@@ -81,6 +83,21 @@ static uint64_t duration(const struct run_summary *s)
 	return s->finished_usec > s->started_usec ? s->finished_usec - s->started_usec : 0;
 }
 
+void run_view_refine(struct run_summary *s, uint64_t measured_usec)
+{
+	uint64_t told = duration(s);
+	uint64_t apart = told > measured_usec ? told - measured_usec : measured_usec - told;
+
+	if (s->started_usec > 0 && s->finished_usec >= s->started_usec && apart < USEC_PER_SEC)
+		s->finished_usec = s->started_usec + measured_usec;
+}
+
+/* A rate over few whole seconds would be a guess; what was measured is not whole. */
+static bool has_rate(uint64_t usec)
+{
+	return usec >= RATE_MIN_USEC || usec % USEC_PER_SEC != 0;
+}
+
 static void put_bytes(FILE *f, const struct run_summary *s)
 {
 	uint64_t usec = duration(s);
@@ -90,7 +107,7 @@ static void put_bytes(FILE *f, const struct run_summary *s)
 		return;
 
 	fprintf(f, "  %s", format_size(tmp, sizeof(tmp), s->bytes));
-	if (usec >= RATE_MIN_USEC && s->bytes > 0 && !s->dry_run)
+	if (has_rate(usec) && s->bytes > 0 && !s->dry_run)
 		fprintf(f, ", %s/s",
 			format_size(tmp, sizeof(tmp),
 				    (uint64_t)((double)s->bytes * 1e6 / (double)usec)));
@@ -103,11 +120,8 @@ static void put_duration(FILE *f, const struct run_summary *s)
 
 	if (s->started_usec == 0 || s->finished_usec == 0)
 		return;
-	if (duration(s) == 0)
-		fputs(ended ? " in less than 1 s" : " at once", f);
-	else
-		fprintf(f, " %s %s", ended ? "in" : "after",
-			when_length(span, sizeof(span), duration(s)));
+	fprintf(f, " %s %s", ended ? "in" : "after",
+		when_length(span, sizeof(span), duration(s)));
 }
 
 static void put_headline(FILE *f, const struct look *l, const struct run_summary *s)
@@ -263,13 +277,19 @@ void run_view_folder(FILE *f, const json_t *event)
 	}
 	if (member_bool(event, "created"))
 		fprintf(f, "%screated", sep);
+	if (*member_str(event, "text")) {
+		fputs("; ", f);
+		put_clean(f, member_str(event, "text"));
+	}
 	fputc('\n', f);
 }
 
 void run_view_message(FILE *f, const json_t *event)
 {
 	put_clean(f, member_str(event, "folder"));
-	fprintf(f, " uid %" PRIu64 ": ", member_u64(event, "uid"));
+	if (member_u64(event, "uid") > 0)
+		fprintf(f, " uid %" PRIu64, member_u64(event, "uid"));
+	fputs(*member_str(event, "folder") ? ": " : "", f);
 	put_clean(f, member_str(event, "result"));
 	if (*member_str(event, "text")) {
 		fputs(": ", f);

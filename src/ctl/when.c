@@ -59,9 +59,12 @@ char *when_span(char *buf, size_t n, uint64_t usec)
 
 char *when_length(char *buf, size_t n, uint64_t usec)
 {
-	if (usec >= 60 * USEC_PER_SEC)
+	if (usec >= 60 * USEC_PER_SEC || usec % USEC_PER_SEC != 0)
 		return format_span(buf, n, usec);
-	(void)snprintf(buf, n, "%u s", (unsigned)(usec / USEC_PER_SEC));
+	if (usec == 0)
+		(void)snprintf(buf, n, "less than 1 s");
+	else
+		(void)snprintf(buf, n, "%u s", (unsigned)(usec / USEC_PER_SEC));
 	return buf;
 }
 

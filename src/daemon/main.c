@@ -167,7 +167,7 @@ static int serve(struct daemon *d)
 		.vendor = "mailmig",
 		.product = "mailmigd",
 		.version = MAILMIG_VERSION,
-		.url = "https://github.com/mailmig/mailmig",
+		.url = "man:mailmigd(8)",
 		.interface = &control_interface,
 		.userdata = d,
 	};

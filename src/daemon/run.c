@@ -170,17 +170,52 @@ void run_cancel(struct run *r, const char *why)
 
 /* ---- what the worker says ---- */
 
+static const char *member(const json_t *event, const char *key)
+{
+	const char *s = json_string_value(json_object_get(event, key));
+
+	return s ? s : "";
+}
+
+/* May the run have another entry in the journal? */
+static bool may_log(struct run *r, const struct mm_log_fields *f)
+{
+	if (r->n_log++ == LOG_EVENTS_MAX)
+		mm_log(LOG_WARNING, f, "%s: more entries of this run are left out", r->account);
+	return r->n_log <= LOG_EVENTS_MAX;
+}
+
 static void handle_log(struct run *r, const json_t *event)
 {
-	struct mm_log_fields f = {.account = r->account, .run = r->id, .job = r->summary.job};
+	const struct mm_log_fields f = {
+		.account = r->account, .run = r->id, .job = r->summary.job};
+	int level = worker_event_log_level(event);
 
-	if (r->n_log < LOG_EVENTS_MAX)
-		mm_log(worker_event_log_level(event), &f, "%s: %s", r->account,
-		       json_string_value(json_object_get(event, "text")));
-	else if (r->n_log == LOG_EVENTS_MAX)
-		mm_log(LOG_WARNING, &f, "%s: more entries of this run are left out",
-		       r->account);
-	r->n_log++;
+	if (level <= mm_log_level() && may_log(r, &f))
+		mm_log(level, &f, "%s: %s", r->account, member(event, "text"));
+}
+
+/* A message (or, with uid 0, a folder) that was not done as asked. */
+static void handle_message(struct run *r, const json_t *event)
+{
+	json_int_t uid = json_integer_value(json_object_get(event, "uid"));
+	const char *folder = member(event, "folder"), *advice = member(event, "advice");
+	const struct mm_log_fields f = {
+		.message_id = MESSAGE_NOT_COPIED,
+		.account = r->account,
+		.run = r->id,
+		.job = r->summary.job,
+		.folder = *folder ? folder : NULL,
+		.uid = uid > 0 && uid <= UINT32_MAX ? (uint32_t)uid : 0,
+		.result = member(event, "result"),
+	};
+	char where[32] = "";
+
+	if (f.uid)
+		(void)snprintf(where, sizeof(where), " uid %" PRIu32, f.uid);
+	if (may_log(r, &f))
+		mm_log(LOG_WARNING, &f, "%s: %s%s: %s%s%s", r->account, folder, where,
+		       member(event, "text"), *advice ? "; " : "", advice);
 }
 
 static int handle_done(struct run *r, const json_t *event)
@@ -215,6 +250,9 @@ int run_handle_event(struct run *r, json_t *event, size_t size)
 		return handle_done(r, event); /* followers get it when the worker has left */
 	case WORKER_EVENT_LOG:
 		handle_log(r, event);
+		break;
+	case WORKER_EVENT_MESSAGE:
+		handle_message(r, event);
 		break;
 	case WORKER_EVENT_PROGRESS:
 		progress = worker_event_progress(event);

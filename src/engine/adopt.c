@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages that are at the destination already, though the state does not know them under this
- * UID: placed by another tool, by a run whose state was lost, or by an upload whose answer never
- * came. They are found by looking, never assumed. */
+ * UID: placed by another tool, by a run whose state was lost, or by an upload whose answer
+ * never came. They are found by looking, never assumed. */
 #include <mailmig/clock.h>
 #include <mailmig/flags.h>
 #include <mailmig/text.h>
@@ -35,7 +35,8 @@ static int read_candidates(struct folder_work *w, uint32_t from, struct match_li
 	int r;
 
 	r = store_read_range(s, MAX_OF(from, 1), 0,
-			     STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0, reterr);
+			     STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
+			     reterr);
 	if (r < 0)
 		return r;
 	while ((r = store_read_next(s, &m, NULL, reterr)) > 0) {
@@ -148,14 +149,16 @@ static void drop_fresh(struct folder_work *w, const struct match_list *o, struct
 	for (size_t i = 0; i < w->fresh.n; i++) {
 		for (uint64_t uid = w->fresh.r[i].first; uid <= w->fresh.r[i].last; uid++)
 			if (!seqset_contains(bound, (uint32_t)uid))
-				complete = seqset_add(&left, (uint32_t)uid, (uint32_t)uid) == 0 &&
-					   complete;
+				complete =
+					seqset_add(&left, (uint32_t)uid, (uint32_t)uid) == 0 &&
+					complete;
 	}
 	for (size_t i = 0; i < o->n; i++)
 		if (o->v[i].partner)
 			w->fresh_bytes -= MIN_OF(w->fresh_bytes, o->v[i].size);
 	if (!complete) {
-		seqset_done(&left); /* without memory nothing is dropped: looked at again later */
+		seqset_done(
+			&left); /* without memory nothing is dropped: looked at again later */
 		return;
 	}
 	seqset_done(&w->fresh);
@@ -216,8 +219,8 @@ int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 	if (r < 0 || destination.n == 0)
 		return r;
 	r = read_each(w, w->lane->origin, &w->fresh,
-		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_each, &origin,
-		      reterr);
+		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_each,
+		      &origin, reterr);
 	if (r == 0)
 		r = match_both(w, &origin, &destination, reterr);
 	if (r == 0)
@@ -258,7 +261,8 @@ static uint64_t uncertain_left(const struct folder_work *w)
 	uint64_t wait = w->lane->engine->job->uncertain_wait_usec;
 	uint64_t now = clock_wall_usec(), since = w->pair->sf.uncertain_usec;
 
-	/* The clock may have been set: it shortens or lengthens the wait, never beyond its span. */
+	/* The clock may have been set: it shortens or lengthens the wait, never beyond its
+	 * span. */
 	if (now < since)
 		return wait;
 	return now - since < wait ? wait - (now - since) : 0;
@@ -296,7 +300,8 @@ static int reopen(struct folder_work *w, const struct match_list *items, struct 
 }
 
 /* An upload that was found: its flags may have changed at the origin since. */
-static int settle_intent(struct folder_work *w, const struct match_item *it, struct mm_err *reterr)
+static int settle_intent(struct folder_work *w, const struct match_item *it,
+			 struct mm_err *reterr)
 {
 	const struct match_item *now = match_find(&w->intent_flags, it->uid);
 
@@ -384,7 +389,8 @@ static int rewrite_rows(struct folder_work *w, struct match_list *now, struct ma
 	p->sf.origin_uidvalidity = w->origin.status.uidvalidity;
 	p->sf.origin_uidnext = 0;
 	p->sf.origin_modseq = 0;
-	p->sf.dest_seen = 0; /* intents are gone with their rows: everything is looked at again */
+	p->sf.dest_seen =
+		0; /* intents are gone with their rows: everything is looked at again */
 	p->sf.complete = false;
 	if (r == 0)
 		r = state_folder_put(s, &p->sf, reterr);
@@ -401,12 +407,13 @@ int adopt_renumbered(struct folder_work *w, struct mm_err *reterr)
 	struct message m = {0};
 	int r;
 
-	r = state_each(w->lane->engine->state, w->pair->sf.id, ROW_STORED, keep_row, &old, reterr);
+	r = state_each(w->lane->engine->state, w->pair->sf.id, ROW_STORED, keep_row, &old,
+		       reterr);
 	if (r == -ENOMEM)
 		return mm_err_oom(reterr);
 	if (r == 0)
-		r = store_read_range(w->lane->origin, 1, 0, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
-				     reterr);
+		r = store_read_range(w->lane->origin, 1, 0,
+				     STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0, reterr);
 	while (r == 0 && (r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0) {
 		r = keep(&now, &m, reterr);
 		message_done(&m);

@@ -16,10 +16,10 @@
 
 /* One origin folder and where its messages go. */
 struct pair {
-	char *origin, *destination;	    /* canonical */
+	char *origin, *destination;         /* canonical */
 	char *origin_raw, *destination_raw; /* the servers' own */
 	struct folder_status origin_status, destination_status;
-	bool exists;	/* at the destination, before the run */
+	bool exists;    /* at the destination, before the run */
 	bool subscribe; /* wanted at the destination and not so yet */
 	struct state_folder sf;
 	bool unchanged;
@@ -27,7 +27,7 @@ struct pair {
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
 	uint64_t not_before_usec; /* monotonic: an uncertain upload may still appear */
-	struct mm_err error;	  /* code 0: fine */
+	struct mm_err error;      /* code 0: fine */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
 };
@@ -75,19 +75,21 @@ struct engine {
 /* ---- trouble.c: the one judge ---- */
 
 enum verdict {
-	VERDICT_GO_ON,	   /* count the message as failed */
+	VERDICT_GO_ON, /* count the message as failed */
 	VERDICT_END_FOLDER,
 	VERDICT_RECONNECT,
 	VERDICT_END_JOB,
 };
-enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row, uint32_t attempts);
+enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row,
+			   uint32_t attempts);
 /* How long to wait before the n-th attempt (from 1). */
 uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
 
 /* ---- map.c: pure ---- */
 
 /* The destination's canonical name for each origin folder that can hold messages. Fills pairs
- * (origin, destination, origin_raw, status, exists, destination_raw where it exists). 0 or -ENOMEM. */
+ * (origin, destination, origin_raw, status, exists, destination_raw where it exists). 0 or
+ * -ENOMEM. */
 int map_folders(const struct folder_list *origin, const struct folder_list *destination,
 		bool subscribe, struct pair **ret, size_t *ret_n);
 
@@ -98,16 +100,16 @@ int survey(struct lane *l, struct mm_err *reterr);
 int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *reterr);
 int lane_open(struct lane *l, struct mm_err *reterr); /* both sides, at the same time */
 /* The same and each side's list of folders. */
-int lane_open_and_list(struct lane *l, struct folder_list *origin, struct folder_list *destination,
-		       struct mm_err *reterr);
+int lane_open_and_list(struct lane *l, struct folder_list *origin,
+		       struct folder_list *destination, struct mm_err *reterr);
 void lane_close(struct lane *l);
 int lane_work(struct lane *l); /* take pairs until none is left; result also in l */
 bool engine_cancelled(const struct engine *e);
 int engine_cancel_error(struct mm_err *reterr);
 /* Count and tell a trouble with a message or folder. -EOVERFLOW (described in reterr) past
  * max_errors. */
-int engine_trouble(struct engine *e, const char *folder, uint32_t uid, const struct mm_err *what,
-		   struct mm_err *reterr);
+int engine_trouble(struct engine *e, const char *folder, uint32_t uid,
+		   const struct mm_err *what, struct mm_err *reterr);
 void engine_note(struct engine *e, int level, const char *fmt, ...) _printf_(3, 4);
 
 /* ---- match.c: pure ---- */
@@ -117,10 +119,10 @@ struct match_item {
 	struct fingerprint fingerprint;
 	bool has_digest;
 	uint8_t digest[MESSAGE_DIGEST_OCTETS];
-	uint32_t partner;   /* uid on the other side; 0: none */
-	bool doubtful;	    /* only the whole content can tell */
-	char *flags;	    /* the destination's, where they matter; owned */
-	uint32_t dest_uid;  /* of a row, where items are rows */
+	uint32_t partner;  /* uid on the other side; 0: none */
+	bool doubtful;     /* only the whole content can tell */
+	char *flags;       /* the destination's, where they matter; owned */
+	uint32_t dest_uid; /* of a row, where items are rows */
 };
 struct match_list {
 	struct match_item *v;
@@ -146,19 +148,19 @@ struct folder_work {
 	struct lane *lane;
 	struct pair *pair;
 	struct store_folder origin, destination;
-	struct seqset fresh;	 /* origin UIDs to copy */
-	struct seqset known;	 /* origin UIDs that are at the destination */
-	uint64_t fresh_bytes;	 /* dry run: their sizes */
-	uint64_t copied_before;	 /* pair->copied when this pass began */
-	uint32_t watermark;	 /* destination UIDs from here on are news */
-	uint64_t uncertain;	 /* intents that could not be settled */
+	struct seqset fresh;    /* origin UIDs to copy */
+	struct seqset known;    /* origin UIDs that are at the destination */
+	uint64_t fresh_bytes;   /* dry run: their sizes */
+	uint64_t copied_before; /* pair->copied when this pass began */
+	uint32_t watermark;     /* destination UIDs from here on are news */
+	uint64_t uncertain;     /* intents that could not be settled */
 	struct flag_changes *flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
 /* ---- read.c ---- */
-/* Read the messages of a set in commands of bearable length; fn gets each that belongs to it and
- * may take members of m over. */
+/* Read the messages of a set in commands of bearable length; fn gets each that belongs to it
+ * and may take members of m over. */
 typedef int (*message_fn)(void *userdata, struct message *m, struct mm_err *reterr);
 int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
@@ -170,8 +172,8 @@ int adopt_renumbered(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagsync.c ---- */
 struct flag_changes *flag_changes_free(struct flag_changes *f);
-/* Note that origin uid has now these flags instead of `old`, for the destination's dest_uid. Sent
- * when many have come together. */
+/* Note that origin uid has now these flags instead of `old`, for the destination's dest_uid.
+ * Sent when many have come together. */
 int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, const char *old,
 		     const char *now, struct mm_err *reterr);
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changed flags: the origin's changes are carried over, the destination's own are kept. Messages
- * with the same change travel in one command. The change is stored first and remembered after:
- * doing it twice is harmless. */
+/* Changed flags: the origin's changes are carried over, the destination's own are kept.
+ * Messages with the same change travel in one command. The change is stored first and
+ * remembered after: doing it twice is harmless. */
 #include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
 
 #include "engine_internal.h"
 
-#define CHANGES_MAX	2000 /* kept before they are sent */
-#define STORES_MAX	16   /* commands in flight */
-#define SET_OCTETS_MAX	3000 /* of one command's UID set */
+#define CHANGES_MAX    2000 /* kept before they are sent */
+#define STORES_MAX     16   /* commands in flight */
+#define SET_OCTETS_MAX 3000 /* of one command's UID set */
 
 struct change {
 	uint32_t uid, dest_uid;
@@ -82,7 +82,8 @@ static int by_change(const void *x, const void *y)
 	return r;
 }
 
-/* A STORE that the server refuses is a trouble of the folder, told once; mail is not lost by it. */
+/* A STORE that the server refuses is a trouble of the folder, told once; mail is not lost by
+ * it. */
 static int settle_one(struct folder_work *w, size_t *in_flight, struct mm_err *reterr)
 {
 	struct mm_err e = {0};
@@ -118,8 +119,8 @@ static int send_set(struct folder_work *w, struct seqset *uids, bool add, const 
 }
 
 /* All changes of one kind, from v[0] to v[n - 1]. */
-static int send_group(struct folder_work *w, const struct change *v, size_t n, size_t *in_flight,
-		      struct mm_err *reterr)
+static int send_group(struct folder_work *w, const struct change *v, size_t n,
+		      size_t *in_flight, struct mm_err *reterr)
 {
 	for (int add = 0; add < 2; add++) {
 		_cleanup_(seqset_done) struct seqset uids = {0};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One pair of folders: look at both, tell what is new, what is known and what has changed, settle
- * what an earlier run left open, copy, remember. The order of writes is that of exactly-once: no
- * message is sent before its intent is on the disk, none is called stored before it was found. */
+/* One pair of folders: look at both, tell what is new, what is known and what has changed,
+ * settle what an earlier run left open, copy, remember. The order of writes is that of
+ * exactly-once: no message is sent before its intent is on the disk, none is called stored
+ * before it was found. */
 #include <mailmig/clock.h>
 #include <mailmig/text.h>
 #include <string.h>
@@ -70,7 +71,8 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		mm_err_set(reterr, MM_SCOPE_FOLDER, MM_RETRY_LATER, -EROFS,
 			   "%s: folder \"%s\" is read-only", store_label(l->destination),
 			   p->destination);
-		return mm_err_class(reterr, MM_CLASS_REFUSED, "check the rights of this account there");
+		return mm_err_class(reterr, MM_CLASS_REFUSED,
+				    "check the rights of this account there");
 	}
 	if (!w->origin.uids_last || !w->destination.uids_last) {
 		bool origin = !w->origin.uids_last;
@@ -127,7 +129,8 @@ static int classify(struct folder_work *w, const struct message *m, struct buf *
 		if (seqset_add(&w->known, m->uid, m->uid) < 0)
 			return mm_err_oom(reterr);
 		if (row.state == ROW_STORED && row.dest_uid && strcmp(row.flags, m->flags) != 0)
-			return flag_changes_add(w, m->uid, row.dest_uid, row.flags, m->flags, reterr);
+			return flag_changes_add(w, m->uid, row.dest_uid, row.flags, m->flags,
+						reterr);
 		return 0;
 	}
 	if (r == 1 && row.state == ROW_INTENT)
@@ -139,7 +142,8 @@ static int classify(struct folder_work *w, const struct message *m, struct buf *
 		mm_err_set(&err, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -EMSGSIZE,
 			   "message of %llu octets is over the destination's limit of %llu",
 			   (unsigned long long)m->size, (unsigned long long)size_limit);
-		mm_err_class(&err, MM_CLASS_TOO_LARGE, "have the limit raised, or copy it by hand");
+		mm_err_class(&err, MM_CLASS_TOO_LARGE,
+			     "have the limit raised, or copy it by hand");
 		w->pair->failed++;
 		return engine_trouble(e, w->pair->origin, m->uid, &err, reterr);
 	}
@@ -200,10 +204,12 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 	if (!renumbered && !replaced)
 		return 0;
 	engine_note(w->lane->engine, LOG_NOTICE,
-		    "UIDVALIDITY of %s folder \"%s\" changed from %u to %u: messages are matched anew",
+		    "UIDVALIDITY of %s folder \"%s\" changed from %u to %u: messages are "
+		    "matched anew",
 		    replaced ? "destination" : "origin", replaced ? p->destination : p->origin,
 		    replaced ? p->sf.dest_uidvalidity : p->sf.origin_uidvalidity,
-		    replaced ? w->destination.status.uidvalidity : w->origin.status.uidvalidity);
+		    replaced ? w->destination.status.uidvalidity
+			     : w->origin.status.uidvalidity);
 	r = drain(w, reterr);
 	if (r == 0)
 		r = replaced ? forget_all(w, reterr) : adopt_renumbered(w, reterr);
@@ -224,7 +230,8 @@ static void estimate(struct folder_work *w, bool everything)
 		return; /* an earlier pass did it */
 	w->pair->estimated = true;
 	if (!everything || fresh < o->messages)
-		atomic_fetch_add(&e->bytes_total, bytes - o->bytes); /* wraps to a subtraction */
+		atomic_fetch_add(&e->bytes_total,
+				 bytes - o->bytes); /* wraps to a subtraction */
 	atomic_fetch_add(&e->done, o->messages > fresh ? o->messages - fresh : 0);
 }
 
@@ -255,8 +262,8 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	return state_commit(s, reterr);
 }
 
-/* The UIDVALIDITYs are written down before the first message, so that a run that is cut off is not
- * taken for a folder never seen. */
+/* The UIDVALIDITYs are written down before the first message, so that a run that is cut off is
+ * not taken for a folder never seen. */
 static int remember_beginning(struct folder_work *w, struct mm_err *reterr)
 {
 	struct state *s = w->lane->engine->state;
@@ -309,7 +316,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	return r;
 }
 
-/* Every listed message is in one bucket: what is neither copied, failed nor skipped was there. */
+/* Every listed message is in one bucket: what is neither copied, failed nor skipped was there.
+ */
 static void count(struct folder_work *w)
 {
 	struct pair *p = w->pair;

@@ -18,25 +18,27 @@ bool engine_cancelled(const struct engine *e)
 int engine_cancel_error(struct mm_err *reterr)
 {
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -ECANCELED, "cancelled");
-	return mm_err_class(reterr, MM_CLASS_CANCELLED, "the next run continues where this one ended");
+	return mm_err_class(reterr, MM_CLASS_CANCELLED,
+			    "the next run continues where this one ended");
 }
 
-int engine_trouble(struct engine *e, const char *folder, uint32_t uid, const struct mm_err *what,
-		   struct mm_err *reterr)
+int engine_trouble(struct engine *e, const char *folder, uint32_t uid,
+		   const struct mm_err *what, struct mm_err *reterr)
 {
 	bool too_many;
 
 	(void)pthread_mutex_lock(&e->lock);
 	/* Without memory for the list the error is still told and counted. */
-	(void)run_summary_add_error(e->summary, folder, uid, what->cls, what->text, what->advice);
+	(void)run_summary_add_error(e->summary, folder, uid, what->cls, what->text,
+				    what->advice);
 	if (e->hooks->trouble)
 		e->hooks->trouble(e->hooks->userdata, folder, uid, what);
 	too_many = ++e->n_errors > e->job->max_errors;
 	(void)pthread_mutex_unlock(&e->lock);
 	if (!too_many)
 		return 0;
-	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EOVERFLOW, "more than %u errors in one run",
-		   e->job->max_errors);
+	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EOVERFLOW,
+		   "more than %u errors in one run", e->job->max_errors);
 	return mm_err_class(reterr, MM_CLASS_OTHER,
 			    "see the errors above; limits.max_errors raises the limit");
 }
@@ -61,10 +63,31 @@ int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *re
 {
 	l->engine = e;
 	l->number = number;
-	if (store_link_new(SPOOL_MEMORY / MAX_OF(e->job->connections, 1), e->spool_dir, e->cancel_fd,
-			   &l->link) < 0)
+	if (store_link_new(SPOOL_MEMORY / MAX_OF(e->job->connections, 1), e->spool_dir,
+			   e->cancel_fd, &l->link) < 0)
 		return mm_err_oom(reterr);
 	return 0;
+}
+
+/* The dry run's destination is told of the folders that an earlier connection seemed to make.
+ */
+static int make_dry(struct lane *l)
+{
+	struct store *dry = NULL;
+	int r;
+
+	r = store_new_dry(l->destination, &dry);
+	if (r < 0)
+		return r;
+	l->destination = dry;
+	for (size_t i = 0; r == 0 && i < l->engine->n_pairs; i++) {
+		const struct pair *p = &l->engine->pairs[i];
+		struct store_make m = {.raw = p->destination_raw, .create = true};
+
+		if (!p->exists && p->destination_raw)
+			r = store_make_folders(dry, &m, 1, NULL);
+	}
+	return r;
 }
 
 static int make_stores(struct lane *l, struct mm_err *reterr)
@@ -72,17 +95,13 @@ static int make_stores(struct lane *l, struct mm_err *reterr)
 	const struct engine *e = l->engine;
 	int r;
 
-	r = store_new(&e->job->origin, e->origin_secret, "origin", e->job->match, l->link, &l->origin);
+	r = store_new(&e->job->origin, e->origin_secret, "origin", e->job->match, l->link,
+		      &l->origin);
 	if (r == 0)
 		r = store_new(&e->job->destination, e->destination_secret, "destination",
 			      e->job->match, l->link, &l->destination);
-	if (r == 0 && e->job->dry_run) {
-		struct store *dry = NULL;
-
-		r = store_new_dry(l->destination, &dry);
-		if (r == 0)
-			l->destination = dry;
-	}
+	if (r == 0 && e->job->dry_run)
+		r = make_dry(l);
 	return r < 0 ? mm_err_oom(reterr) : 0;
 }
 
@@ -105,8 +124,8 @@ static void *open_side(void *userdata)
 	return NULL;
 }
 
-int lane_open_and_list(struct lane *l, struct folder_list *origin, struct folder_list *destination,
-		       struct mm_err *reterr)
+int lane_open_and_list(struct lane *l, struct folder_list *origin,
+		       struct folder_list *destination, struct mm_err *reterr)
 {
 	struct opening o = {.with_size = true, .list = origin}, d = {.list = destination};
 	pthread_t thread;
@@ -154,8 +173,8 @@ void lane_close(struct lane *l)
 
 /* ---- queue ---- */
 
-/* The next folder that is ready, waiting for one that is not yet if there is no other. NULL: none
- * is left, or the job ends. */
+/* The next folder that is ready, waiting for one that is not yet if there is no other. NULL:
+ * none is left, or the job ends. */
 static struct pair *take(struct lane *l)
 {
 	struct engine *e = l->engine;
@@ -186,7 +205,8 @@ static struct pair *take(struct lane *l)
 
 			e->phase = taken ? e->phase : "waiting";
 			until = (struct timespec){.tv_sec = (time_t)(soonest / USEC_PER_SEC),
-						  .tv_nsec = (long)(soonest % USEC_PER_SEC) * 1000};
+						  .tv_nsec = (long)(soonest % USEC_PER_SEC) *
+							     1000};
 			(void)pthread_cond_timedwait(&e->changed, &e->lock, &until);
 		} else {
 			break;
@@ -223,8 +243,8 @@ static void end_job(struct lane *l, const struct mm_err *err)
 static void back_off(struct lane *l)
 {
 	struct engine *e = l->engine;
-	uint64_t until = clock_deadline(
-		trouble_delay_usec(l->failures, e->job->retry_max_delay_usec));
+	uint64_t until =
+		clock_deadline(trouble_delay_usec(l->failures, e->job->retry_max_delay_usec));
 	struct timespec ts = {.tv_sec = (time_t)(until / USEC_PER_SEC),
 			      .tv_nsec = (long)(until % USEC_PER_SEC) * 1000};
 
@@ -234,8 +254,8 @@ static void back_off(struct lane *l)
 	(void)pthread_mutex_unlock(&e->lock);
 }
 
-/* After a trouble: what becomes of the folder (NULL: it was the connection that failed). Returns
- * false when this lane ends. */
+/* After a trouble: what becomes of the folder (NULL: it was the connection that failed).
+ * Returns false when this lane ends. */
 static bool after_trouble(struct lane *l, struct pair *p, const struct mm_err *err)
 {
 	struct engine *e = l->engine;
@@ -290,7 +310,8 @@ int lane_work(struct lane *l)
 			r = lane_open(l, &err);
 		if (r < 0 && l->number > 0 && l->round_trips == 0) {
 			/* Perhaps the server allows no more connections: the others go on. */
-			engine_note(e, LOG_NOTICE, "going on with fewer connections: %s", err.text);
+			engine_note(e, LOG_NOTICE, "going on with fewer connections: %s",
+				    err.text);
 			lane_close(l);
 			give_back(l, p, false);
 			return 0;

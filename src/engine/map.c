@@ -22,7 +22,8 @@ static int fill(struct pair *p, const struct folder *f, const struct folder_list
 	/* What we make is subscribed, so that people see it; what was there is only if it is at
 	 * the origin. */
 	p->subscribe = subscribe && (p->exists ? f->subscribed && !d->subscribed : true);
-	if (!p->origin || !p->destination || !p->origin_raw || (p->exists && !p->destination_raw))
+	if (!p->origin || !p->destination || !p->origin_raw ||
+	    (p->exists && !p->destination_raw))
 		return -ENOMEM;
 	return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which messages of two sides are the same. Pure: no I/O.
  *
- * A fingerprint (Message-ID, Date, From, Subject) proposes, and is believed where nothing speaks
- * against it: there is a Message-ID, and it occurs once on each side (a server that rewrites
- * messages changes their size, so that is no witness). Everything else is decided by the digest of
- * the whole content. */
+ * A fingerprint (Message-ID, Date, From, Subject) proposes, and is believed where nothing
+ * speaks against it: there is a Message-ID, and it occurs once on each side (a server that
+ * rewrites messages changes their size, so that is no witness). Everything else is decided by
+ * the digest of the whole content. */
 #include <string.h>
 
 #include "engine_internal.h"

@@ -2,8 +2,8 @@
 #include "engine_internal.h"
 
 #define SET_MEMBERS_MAX 500
-#define SET_OCTETS_MAX	3000
-#define READS_MAX	4 /* commands in flight */
+#define SET_OCTETS_MAX  3000
+#define READS_MAX       4 /* commands in flight */
 
 int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,
 	      message_fn fn, void *userdata, struct mm_err *reterr)

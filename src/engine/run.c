@@ -12,8 +12,9 @@
 
 #include "engine_internal.h"
 
-int engine_new(const struct job *job, const struct secret *origin, const struct secret *destination,
-	       const struct engine_hooks *hooks, struct engine **ret)
+int engine_new(const struct job *job, const struct secret *origin,
+	       const struct secret *destination, const struct engine_hooks *hooks,
+	       struct engine **ret)
 {
 	_cleanup_(engine_freep) struct engine *e = calloc(1, sizeof(*e));
 	pthread_condattr_t attr;
@@ -113,8 +114,8 @@ static int check_space(const struct engine *e, struct mm_err *reterr)
 	if (r == 0)
 		r = fs_free_bytes(e->spool_dir, &free_bytes);
 	if (r < 0) {
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot use %s: %s", e->spool_dir,
-			   strerror(-r));
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot use %s: %s",
+			   e->spool_dir, strerror(-r));
 		return mm_err_class(reterr, MM_CLASS_LOCAL,
 				    "check that the state directory is writable");
 	}
@@ -123,8 +124,8 @@ static int check_space(const struct engine *e, struct mm_err *reterr)
 	format_size(have, sizeof(have), free_bytes);
 	format_size(need, sizeof(need), e->job->min_free_bytes);
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -ENOSPC,
-		   "only %s free on the file system of %s, min_free is %s", have, e->job->state_dir,
-		   need);
+		   "only %s free on the file system of %s, min_free is %s", have,
+		   e->job->state_dir, need);
 	return mm_err_class(reterr, MM_CLASS_SAFETY, "free space there, or lower min_free");
 }
 
@@ -136,13 +137,14 @@ static int begin(struct engine *e, struct mm_err *reterr)
 	r = check_space(e, reterr);
 	if (r < 0)
 		return r;
-	r = state_open(e->job->state_dir, e->job->account, e->job->dry_run, &e->state, &set_aside,
-		       reterr);
+	r = state_open(e->job->state_dir, e->job->account, e->job->dry_run, &e->state,
+		       &set_aside, reterr);
 	if (r < 0)
 		return r;
 	if (set_aside)
 		engine_note(e, LOG_WARNING,
-			    "the state of \"%s\" was damaged and has been set aside; what is at the "
+			    "the state of \"%s\" was damaged and has been set aside; what is "
+			    "at the "
 			    "destination is recognised anew",
 			    e->job->account);
 	r = lane_init(&e->lanes[0], e, 0, reterr);
@@ -233,15 +235,19 @@ static void report_folder(struct engine *e, const struct pair *p)
 		e->hooks->folder(e->hooks->userdata, &f);
 }
 
-/* Folders with nothing to do are in step already; those that could not even be made have failed. */
+/* Folders with nothing to do are in step already; those that could not even be made have
+ * failed. */
 static void settle_pairs(struct engine *e)
 {
 	for (size_t i = 0; i < e->n_pairs; i++) {
 		struct pair *p = &e->pairs[i];
 
 		if (p->place == PAIR_DONE) {
+			struct mm_err enough;
+
 			p->listed = p->failed = p->origin_status.messages;
-			(void)engine_trouble(e, p->origin, 0, &p->error, NULL);
+			/* Too many of them end the run when the next trouble is told. */
+			(void)engine_trouble(e, p->origin, 0, &p->error, &enough);
 		} else if (p->unchanged) {
 			p->place = PAIR_DONE;
 			p->listed = p->present = p->origin_status.messages;

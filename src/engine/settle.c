@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What became of a batch that was sent. The server's OK names candidates; only what is then found
- * under its UID counts. A NO proves nothing: it is looked too, and what is not there goes again,
- * one by one, so that a bad message costs only itself. */
+/* What became of a batch that was sent. The server's OK names candidates; only what is then
+ * found under its UID counts. A NO proves nothing: it is looked too, and what is not there goes
+ * again, one by one, so that a bad message costs only itself. */
 #include <mailmig/text.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 
 #include "transfer_internal.h"
 
-#define ATTEMPTS_MAX 2 /* uploads that were confirmed and not found, before a person must look */
+#define ATTEMPTS_MAX                                                                           \
+	2 /* uploads that were confirmed and not found, before a person must look */
 
 /* ---- looking ---- */
 
@@ -50,15 +51,16 @@ static int check_altered(struct transfer *t, struct batch *b, struct mm_err *ret
 			return mm_err_oom(reterr);
 	if (odd.n == 0)
 		return 0;
-	r = read_each(t->work, t->work->lane->destination, &odd, STORE_WANT_DIGEST, note_digest, b,
-		      reterr);
+	r = read_each(t->work, t->work->lane->destination, &odd, STORE_WANT_DIGEST, note_digest,
+		      b, reterr);
 	for (size_t i = 0; i < b->n; i++)
 		altered += b->v[i].state == ROW_ALTERED;
 	if (r == 0 && altered > 0 && !t->told_altered) {
 		t->told_altered = true;
-		engine_note(t->engine, LOG_WARNING,
-			    "folder \"%s\": the destination changes messages when it stores them",
-			    t->work->pair->destination);
+		engine_note(
+			t->engine, LOG_WARNING,
+			"folder \"%s\": the destination changes messages when it stores them",
+			t->work->pair->destination);
 	}
 	return r;
 }
@@ -74,7 +76,8 @@ static int not_found(struct transfer *t, struct item *it, struct mm_err *reterr)
 	mm_err_set(&e, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -ENOENT,
 		   "%s: the server confirmed the message but does not have it",
 		   store_label(t->work->lane->destination));
-	mm_err_class(&e, MM_CLASS_PROTOCOL, "the next run tries again; the origin still has it");
+	mm_err_class(&e, MM_CLASS_PROTOCOL,
+		     "the next run tries again; the origin still has it");
 	snprintf(it->reason, sizeof(it->reason), "%.*s", (int)sizeof(it->reason) - 1, e.text);
 	t->work->pair->failed++;
 	return engine_trouble(t->engine, t->work->pair->origin, it->message.uid, &e, reterr);
@@ -140,8 +143,8 @@ static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reter
 	return r < 0 ? r : store_sizes_begin(t->work->lane->destination, &uids, reterr);
 }
 
-/* Find messages of a batch among what came since its watermark and nobody owns: by fingerprint and
- * size, in the order of the batch. */
+/* Find messages of a batch among what came since its watermark and nobody owns: by fingerprint
+ * and size, in the order of the batch. */
 
 static int look(struct transfer *t, struct batch *b, struct mm_err *reterr)
 {
@@ -155,14 +158,15 @@ static int look(struct transfer *t, struct batch *b, struct mm_err *reterr)
 	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
 		struct match_item *it;
 
-		r = m.uid < b->watermark ? 1
-					 : state_owns(t->engine->state, t->work->pair->sf.id, m.uid,
-						      reterr);
+		r = m.uid < b->watermark
+			    ? 1
+			    : state_owns(t->engine->state, t->work->pair->sf.id, m.uid, reterr);
 		if (r == 0) {
 			it = match_add(&there);
 			r = it ? 0 : mm_err_oom(reterr);
 			if (it)
-				*it = (struct match_item){.uid = m.uid, .size = m.size,
+				*it = (struct match_item){.uid = m.uid,
+							  .size = m.size,
 							  .fingerprint = m.fingerprint};
 			t->work->watermark = MAX_OF(t->work->watermark, m.uid + 1);
 		}
@@ -203,7 +207,8 @@ static bool take_uids(struct transfer *t, struct batch *b, size_t first, size_t 
 }
 
 /* Refused, looked for and not there: given up for this run. */
-static int hold(struct transfer *t, struct item *it, const struct mm_err *e, struct mm_err *reterr)
+static int hold(struct transfer *t, struct item *it, const struct mm_err *e,
+		struct mm_err *reterr)
 {
 	it->state = e->scope == MM_SCOPE_MESSAGE ? ROW_HELD : ROW_NEW;
 	snprintf(it->reason, sizeof(it->reason), "%.*s", (int)sizeof(it->reason) - 1, e->text);
@@ -213,7 +218,8 @@ static int hold(struct transfer *t, struct item *it, const struct mm_err *e, str
 
 static int make_folder(struct transfer *t, struct mm_err *reterr)
 {
-	struct store_make m = {.raw = t->work->pair->destination_raw, .create = true,
+	struct store_make m = {.raw = t->work->pair->destination_raw,
+			       .create = true,
 			       .subscribe = t->work->pair->subscribe};
 	int r;
 
@@ -243,16 +249,18 @@ static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_er
 	else if (!take_uids(t, b, i, 1, &put))
 		r = look(t, b, reterr);
 	if (r == 0 && !put.stored && put.error.scope == MM_SCOPE_JOB) {
-		*reterr = put.error; /* no more room: every other message would be refused too */
+		*reterr =
+			put.error; /* no more room: every other message would be refused too */
 		r = put.error.code;
 	}
 	store_put_done(&put);
 	return r;
 }
 
-/* A batch that was refused, in whole or in part. All other batches are settled first, so that what
- * is found belongs to this one. */
-static int after_refusal(struct transfer *t, struct batch *b, bool no_folder, struct mm_err *reterr)
+/* A batch that was refused, in whole or in part. All other batches are settled first, so that
+ * what is found belongs to this one. */
+static int after_refusal(struct transfer *t, struct batch *b, bool no_folder,
+			 struct mm_err *reterr)
 {
 	bool alone = b->n == 1 && !no_folder;
 	int r;
@@ -300,7 +308,8 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 		r = after_refusal(t, b, no_folder, reterr);
 	else if (r == 0 && must_look)
 		r = look(t, b, reterr);
-	if (r == 0 && refused && b->n == 1 && b->v[0].state == ROW_INTENT && !b->v[0].dest_uid) {
+	if (r == 0 && refused && b->n == 1 && b->v[0].state == ROW_INTENT &&
+	    !b->v[0].dest_uid) {
 		r = hold(t, &b->v[0], &refusal, reterr);
 		if (r == 0 && refusal.scope == MM_SCOPE_JOB) {
 			*reterr = refusal;

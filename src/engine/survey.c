@@ -7,7 +7,8 @@
 
 #include "engine_internal.h"
 
-/* Nothing new at the origin, nothing left from last time, and the destination still the same. */
+/* Nothing new at the origin, nothing left from last time, and the destination still the same.
+ */
 static bool is_unchanged(const struct pair *p)
 {
 	const struct folder_status *o = &p->origin_status;
@@ -112,7 +113,8 @@ static int remember(struct lane *l, struct mm_err *reterr)
 		r = name_pair(l, p, reterr);
 		if (r < 0)
 			return r;
-		r = state_folder_get(e->state, p->origin_raw, p->destination_raw, &p->sf, reterr);
+		r = state_folder_get(e->state, p->origin_raw, p->destination_raw, &p->sf,
+				     reterr);
 		if (r < 0)
 			return r;
 		p->unchanged = is_unchanged(p);
@@ -138,8 +140,9 @@ int survey(struct lane *l, struct mm_err *reterr)
 		/* Absence is never evidence: every mailbox has an INBOX. */
 		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -ENOENT,
 			   "%s: the server lists no folder at all", store_label(l->origin));
-		return mm_err_class(reterr, MM_CLASS_PROTOCOL,
-				    "see whether the mailbox exists: log in with a mail program");
+		return mm_err_class(
+			reterr, MM_CLASS_PROTOCOL,
+			"see whether the mailbox exists: log in with a mail program");
 	}
 	r = map_folders(&origin, &destination, e->job->subscribe, &e->pairs, &e->n_pairs);
 	if (r < 0)

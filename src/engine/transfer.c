@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copying: read ahead from the origin, batch, write the intent down, put, look, write down what is
- * stored. Several batches are on their way at once; the order within the folder is kept. */
+/* Copying: read ahead from the origin, batch, write the intent down, put, look, write down what
+ * is stored. Several batches are on their way at once; the order within the folder is kept. */
 #include <mailmig/clock.h>
 #include <mailmig/flags.h>
 #include <mailmig/text.h>
@@ -78,8 +78,8 @@ static void count_batch(struct transfer *t, const struct batch *b)
 	}
 }
 
-/* One transaction: what was found stored since the last one, and the intents of a new batch. Only
- * after it may the batch be sent, and only after it is anything counted as copied. */
+/* One transaction: what was found stored since the last one, and the intents of a new batch.
+ * Only after it may the batch be sent, and only after it is anything counted as copied. */
 int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *reterr)
 {
 	struct state *s = t->engine->state;
@@ -175,7 +175,8 @@ static int permit_flags(struct transfer *t, struct item *it, struct mm_err *rete
 	_cleanup_(buf_done) struct buf kept = {0}, lost = {0};
 
 	it->origin_flags = it->message.flags;
-	if (flags_permit(it->message.flags, t->work->destination.permanent_flags, &kept, &lost) < 0)
+	if (flags_permit(it->message.flags, t->work->destination.permanent_flags, &kept,
+			 &lost) < 0)
 		return mm_err_oom(reterr);
 	if (lost.len == 0)
 		return 0;
@@ -194,7 +195,8 @@ static int permit_flags(struct transfer *t, struct item *it, struct mm_err *rete
 static int recall_attempts(struct transfer *t, struct item *it, struct mm_err *reterr)
 {
 	struct state_row row;
-	int r = state_get(t->engine->state, t->work->pair->sf.id, it->message.uid, &row, NULL, reterr);
+	int r = state_get(t->engine->state, t->work->pair->sf.id, it->message.uid, &row, NULL,
+			  reterr);
 
 	if (r == 1)
 		it->attempts = row.attempts;
@@ -286,7 +288,8 @@ static int explain_missing(struct transfer *t, struct mm_err *reterr)
 	if (missing.n == 0)
 		return 0;
 	r = read_each(w, w->lane->origin, &missing, STORE_WANT_FLAGS, keep_uid, &there, reterr);
-	w->pair->skipped += seqset_count(&missing) - seqset_count(&there); /* deleted meanwhile */
+	w->pair->skipped +=
+		seqset_count(&missing) - seqset_count(&there); /* deleted meanwhile */
 	for (uint64_t i = 0, n = seqset_count(&there); r == 0 && i < n; i++) {
 		struct mm_err e = {0};
 
@@ -295,7 +298,8 @@ static int explain_missing(struct transfer *t, struct mm_err *reterr)
 			   store_label(w->lane->origin));
 		mm_err_class(&e, MM_CLASS_REFUSED, "see whether a mail program can open it");
 		w->pair->failed++;
-		r = engine_trouble(t->engine, w->pair->origin, seqset_nth(&there, i), &e, reterr);
+		r = engine_trouble(t->engine, w->pair->origin, seqset_nth(&there, i), &e,
+				   reterr);
 	}
 	return r;
 }
@@ -354,8 +358,11 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 
 			r = r < 0 ? r : q;
 		} else {
-			/* What was found before the failure counts. */
-			(void)transfer_commit(&t, NULL, NULL);
+			/* What was found before the failure counts; the failure is what is
+			 * told. */
+			struct mm_err late = {0};
+
+			(void)transfer_commit(&t, NULL, &late);
 		}
 		if (r == 0)
 			r = explain_missing(&t, reterr);

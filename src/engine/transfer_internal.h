@@ -4,12 +4,12 @@
 
 #include "engine_internal.h"
 
-/* One batch: an fsync and, with MULTIAPPEND, a command each. Larger ones bring little, and memory
- * for three of them is needed per lane. */
+/* One batch: an fsync and, with MULTIAPPEND, a command each. Larger ones bring little, and
+ * memory for three of them is needed per lane. */
 #define BATCH_MESSAGES_MAX 100
-#define BATCH_BYTES	   (768 * 1024)
-#define SINGLES_MAX	   20 /* messages of a batch where each is a command of its own */
-#define WINDOW_BATCHES	   1  /* sent and unanswered while the next one fills */
+#define BATCH_BYTES        (768 * 1024)
+#define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
+#define WINDOW_BATCHES     1  /* sent and unanswered while the next one fills */
 
 /* Reading ahead. */
 #define READS_MAX    2
@@ -20,7 +20,7 @@
 struct item {
 	struct message message;
 	const char *origin_flags; /* all of them: message.flags */
-	char *kept_flags;	  /* those the destination can hold, where that is fewer; owned */
+	char *kept_flags; /* those the destination can hold, where that is fewer; owned */
 	enum row_state state;
 	uint32_t dest_uid;
 	uint64_t found_size; /* 0: not found */
@@ -54,7 +54,7 @@ struct transfer {
 	struct batch *first, *last; /* sent, in order */
 	size_t in_flight;
 	struct batch *checking; /* stored, as the server says; being looked for */
-	struct batch *checked;	/* looked for; to be written down */
+	struct batch *checked;  /* looked for; to be written down */
 };
 
 struct batch *batch_free(struct batch *b);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one judge of failures. Those who see a trouble describe it; here it is decided what follows. */
+/* The one judge of failures. Those who see a trouble describe it; here it is decided what
+ * follows. */
 #include "engine_internal.h"
 
-enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row, uint32_t attempts)
+enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row,
+			   uint32_t attempts)
 {
 	switch (e->scope) {
 	case MM_SCOPE_NONE:

@@ -14,7 +14,7 @@
 static const char sql_open[] = "PRAGMA trusted_schema = OFF;"
 			       "PRAGMA cell_size_check = ON;"
 			       "PRAGMA journal_mode = WAL;"
-			       "PRAGMA synchronous = FULL;"
+			       "PRAGMA synchronous = NORMAL;"
 			       "PRAGMA journal_size_limit = 1048576;";
 
 static const char sql_schema[] =

@@ -48,7 +48,8 @@ void imap_set_caps(struct imap *c, const char *s, size_t n)
 		if (len > 12 && strncasecmp(s, "APPENDLIMIT=", 12) == 0) {
 			struct imap_cursor limit = {.p = s + 12, .end = s + len};
 
-			(void)imap_take_u64(&limit, &c->append_limit); /* nonsense is no limit */
+			(void)imap_take_u64(&limit,
+					    &c->append_limit); /* nonsense is no limit */
 		}
 		s += len + 1;
 	}
@@ -72,7 +73,7 @@ uint64_t imap_append_limit(const struct imap *c)
 
 uint64_t imap_round_trips(const struct imap *c)
 {
-	return c->round_trips;
+	return stream_turns(c->stream);
 }
 
 const char *imap_label(const struct imap *c)
@@ -113,7 +114,8 @@ void imap_put(struct imap *c, const char *fmt, ...)
 		_cleanup_(freep) char *big = malloc((size_t)n + 1);
 
 		if (!big)
-			return; /* the command is cut: the server answers BAD, nothing is lost */
+			return; /* the command is cut: the server answers BAD, nothing is lost
+				 */
 		va_start(ap, fmt);
 		(void)vsnprintf(big, (size_t)n + 1, fmt, ap);
 		va_end(ap);
@@ -140,7 +142,8 @@ int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct
 	c->continuation = false;
 	while (!c->continuation && !cmd->done) {
 		struct imap_resp resp;
-		int r = imap_read(c, "waiting for the server's consent to a literal", &resp, reterr);
+		int r = imap_read(c, "waiting for the server's consent to a literal", &resp,
+				  reterr);
 
 		if (r < 0)
 			return r;
@@ -187,8 +190,8 @@ int imap_put_string(struct imap *c, struct imap_cmd *cmd, const char *s, size_t 
 int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr)
 {
 	c->broken = true;
-	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -EPROTO, "%s: protocol error: %s", c->label,
-		   what);
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -EPROTO, "%s: protocol error: %s",
+		   c->label, what);
 	return mm_err_class(reterr, MM_CLASS_PROTOCOL,
 			    "the server breaks IMAP's rules; if it goes on, tell its operator");
 }
@@ -211,7 +214,8 @@ static int body_begin(struct imap *c, struct mm_err *reterr)
 
 	r = spool_new(c->pool, c->body_size, &c->body);
 	if (r < 0) {
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot spool a message of %llu octets: %s",
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "cannot spool a message of %llu octets: %s",
 			   (unsigned long long)c->body_size, strerror(-r));
 		mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
 	}
@@ -227,8 +231,8 @@ static int body_data(struct imap *c, struct mm_err *reterr)
 	if (c->body)
 		r = spool_write(c->body, c->framer.data, c->framer.n);
 	if (r < 0) {
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot write to the spool: %s",
-			   strerror(-r));
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "cannot write to the spool: %s", strerror(-r));
 		mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
 	}
 	return r;
@@ -285,7 +289,8 @@ static int tagged(struct imap *c, const struct imap_resp *r, struct mm_err *rete
 		tag.p += n;
 		if (imap_take_u32(&tag, &id) == 0 && tag.p == tag.end) {
 			for (size_t i = 0; i < c->n; i++) {
-				struct imap_cmd *cmd = &c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
+				struct imap_cmd *cmd =
+					&c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
 
 				if (cmd->id == id && !cmd->done) {
 					take_tagged(c, r, cmd);
@@ -330,7 +335,8 @@ static void untagged(struct imap *c, const struct imap_resp *r)
 	if (text_ieqn(r->word.p, r->word.n, "CAPABILITY"))
 		imap_set_caps(c, r->rest.p, (size_t)(r->rest.end - r->rest.p));
 	else if (text_ieqn(r->word.p, r->word.n, "ENABLED"))
-		c->qresync = memmem(r->rest.p, (size_t)(r->rest.end - r->rest.p), "QRESYNC", 7) != NULL;
+		c->qresync = memmem(r->rest.p, (size_t)(r->rest.end - r->rest.p), "QRESYNC",
+				    7) != NULL;
 	else if (text_ieqn(r->word.p, r->word.n, "FETCH"))
 		note_size(c, r);
 	imap_box_data(c, r);
@@ -350,14 +356,14 @@ static int next_event(struct imap *c, const char *what, struct mm_err *reterr)
 		if (ev == -ENOMEM)
 			return mm_err_oom(reterr);
 		if (ev == -EMSGSIZE)
-			return imap_protocol_error(c, "a line or literal beyond all limits", reterr);
+			return imap_protocol_error(c, "a line or literal beyond all limits",
+						   reterr);
 		if (ev < 0)
 			return imap_protocol_error(c, "a malformed literal", reterr);
 		if (ev != IMAP_EVENT_MORE)
 			return ev;
 
 		if (n == 0) {
-			uint64_t waits = c->pump->waits;
 			int r = pump_wait(c->pump, c->stream, what, reterr);
 
 			if (r < 0) {
@@ -366,12 +372,12 @@ static int next_event(struct imap *c, const char *what, struct mm_err *reterr)
 					mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, r,
 						   "%s: the server ended the session: BYE %s",
 						   c->label, c->bye);
-					mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
-						     "the server gives the reason; try again later");
+					mm_err_class(
+						reterr, MM_CLASS_CONNECT, "%s",
+						"the server gives the reason; try again later");
 				}
 				return r;
 			}
-			c->round_trips += c->pump->waits > waits;
 		}
 	}
 }
@@ -397,7 +403,8 @@ static int read_response(struct imap *c, const char *what, struct imap_resp *ret
 			break;
 		default:
 			if (imap_parse_response(&c->framer.line, ret) < 0)
-				return imap_protocol_error(c, "a line that is no response", reterr);
+				return imap_protocol_error(c, "a line that is no response",
+							   reterr);
 			return 0;
 		}
 		if (r < 0) {
@@ -480,14 +487,16 @@ int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope
 		 const char *what, struct mm_err *reterr)
 {
 	bool quota = strcasecmp(cmd->code, "OVERQUOTA") == 0;
-	bool large = strcasecmp(cmd->code, "TOOBIG") == 0 || strcasecmp(cmd->code, "LIMIT") == 0;
+	bool large =
+		strcasecmp(cmd->code, "TOOBIG") == 0 || strcasecmp(cmd->code, "LIMIT") == 0;
 
 	mm_err_set(reterr, quota ? MM_SCOPE_JOB : scope, MM_RETRY_LATER, -EREMOTEIO,
 		   "%s: %s: %s %s", c->label, what, cmd->status == IMAP_BAD ? "BAD" : "NO",
 		   cmd->text);
 	if (quota)
-		return mm_err_class(reterr, MM_CLASS_QUOTA,
-				    "make room in this mailbox or raise its quota, then run again");
+		return mm_err_class(
+			reterr, MM_CLASS_QUOTA,
+			"make room in this mailbox or raise its quota, then run again");
 	return mm_err_class(reterr, large ? MM_CLASS_TOO_LARGE : MM_CLASS_REFUSED,
 			    "the server gives the reason");
 }
@@ -551,8 +560,9 @@ static int connect_stream(struct imap *c, const struct imap_options *o, struct m
 	if (e->tls == TLS_NONE && !e->allow_cleartext) {
 		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EPERM,
 			   "%s: tls = \"none\" would send the password in clear", c->label);
-		return mm_err_class(reterr, MM_CLASS_CONFIG,
-				    "use TLS, or set allow_cleartext = true on a network you trust");
+		return mm_err_class(
+			reterr, MM_CLASS_CONFIG,
+			"use TLS, or set allow_cleartext = true on a network you trust");
 	}
 	return stream_open(&so, &c->stream, reterr);
 }
@@ -570,7 +580,8 @@ int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *re
 	c->match = o->match;
 	c->side = text_dup(o->side);
 	c->prefix = text_dup("");
-	c->label = text_fmt("%s %s:%u", o->side, o->endpoint->host, (unsigned)o->endpoint->port);
+	c->label =
+		text_fmt("%s %s:%u", o->side, o->endpoint->host, (unsigned)o->endpoint->port);
 	if (!c->side || !c->label || !c->prefix ||
 	    getrandom(&c->tag_base, sizeof(c->tag_base), 0) != sizeof(c->tag_base))
 		return mm_err_oom(reterr);

@@ -42,7 +42,7 @@ static bool flag_among(const struct imap_str *flags, const char *flag)
 static const char *role_among(const struct imap_str *flags)
 {
 	static const char *const roles[] = {"\\All",  "\\Archive",   "\\Drafts", "\\Flagged",
-					    "\\Junk", "\\Important", "\\Sent",	 "\\Trash"};
+					    "\\Junk", "\\Important", "\\Sent",   "\\Trash"};
 
 	for (size_t i = 0; i < ELEMENTS(roles); i++)
 		if (flag_among(flags, roles[i]))
@@ -111,7 +111,8 @@ static int take_status(struct imap *c, const struct imap_resp *resp, struct fold
 
 	if (imap_parse_status(resp, &c->scratch, &name, &st) < 0)
 		return 0; /* without marks the folder is looked at: only slower */
-	f = l->n > 0 && strcmp(l->v[l->n - 1].raw, "") != 0 ? find_raw(l, name.p, name.n) : NULL;
+	f = l->n > 0 && strcmp(l->v[l->n - 1].raw, "") != 0 ? find_raw(l, name.p, name.n)
+							    : NULL;
 	if (f)
 		f->status = st;
 	return 0;
@@ -167,7 +168,8 @@ static void put_list(struct imap *c, bool with_size)
 	imap_put(c, "LIST \"\" \"*\"");
 	if (!imap_has(c, IMAP_CAP_LIST_EXTENDED))
 		return;
-	imap_put(c, " RETURN (SUBSCRIBED%s", imap_has(c, IMAP_CAP_SPECIAL_USE) ? " SPECIAL-USE" : "");
+	imap_put(c, " RETURN (SUBSCRIBED%s",
+		 imap_has(c, IMAP_CAP_SPECIAL_USE) ? " SPECIAL-USE" : "");
 	if (imap_has(c, IMAP_CAP_LIST_STATUS)) {
 		imap_put(c, " STATUS ");
 		put_status_items(c, with_size);
@@ -223,8 +225,8 @@ static int list_and_namespace(struct imap *c, bool with_size, struct folder_list
 	return r;
 }
 
-/* Marks one by one, pipelined, for servers without LIST-STATUS. A folder whose STATUS is refused
- * stays without marks. */
+/* Marks one by one, pipelined, for servers without LIST-STATUS. A folder whose STATUS is
+ * refused stays without marks. */
 static int status_each(struct imap *c, bool with_size, struct folder_list *l,
 		       struct mm_err *reterr)
 {
@@ -234,7 +236,8 @@ static int status_each(struct imap *c, bool with_size, struct folder_list *l,
 		struct imap_cmd *cmd = NULL;
 		int r;
 
-		for (size_t in_flight = 0; begun < l->n && in_flight < IMAP_WINDOW_MAX / 2; begun++) {
+		for (size_t in_flight = 0; begun < l->n && in_flight < IMAP_WINDOW_MAX / 2;
+		     begun++) {
 			const struct folder *f = &l->v[begun];
 
 			if (f->noselect || f->status.known)
@@ -283,8 +286,9 @@ static int name_folders(struct imap *c, struct folder_list *l, struct mm_err *re
 			utf8.len = r == 0 ? strlen(utf8.p) : 0;
 		}
 		if (r == 0)
-			r = folder_name_canonical(buf_str(&utf8), f->delim ? f->delim : c->delim,
-						  c->prefix, &name);
+			r = folder_name_canonical(buf_str(&utf8),
+						  f->delim ? f->delim : c->delim, c->prefix,
+						  &name);
 		if (r == 0)
 			f->name = buf_take(&name);
 		if (!f->name)
@@ -368,7 +372,8 @@ int imap_make_folders(struct imap *c, struct imap_make *v, size_t n, struct mm_e
 
 			if (!v[i].subscribe)
 				continue;
-			/* A refused subscription loses no mail: the answer is not waited for. */
+			/* A refused subscription loses no mail: the answer is not waited for.
+			 */
 			cmd = begin_named(c, "SUBSCRIBE", v[i].raw, reterr);
 			if (!cmd)
 				return -EIO;

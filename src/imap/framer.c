@@ -124,7 +124,8 @@ static int push_text(struct imap_framer *f, const uint8_t *in, size_t n, size_t 
 		return -ENOMEM;
 	*used += lf ? take + 1 : take;
 
-	/* In text these two are illegal, and ours: the mark of a body, and the end of a string. */
+	/* In text these two are illegal, and ours: the mark of a body, and the end of a string.
+	 */
 	for (char *p = f->line.p + from, *end = f->line.p + f->line.len; p < end; p++)
 		if (*p == IMAP_EXTERNAL || *p == '\0')
 			*p = '?';

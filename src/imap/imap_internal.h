@@ -37,13 +37,13 @@ struct imap_cmd {
 	bool done;
 	bool forget; /* nobody waits for it: its place is given back when the answer comes */
 	enum imap_status status;
-	char code[64];		    /* first word of the response code */
-	char text[IMAP_TEXT_MAX];   /* the server's words, cleaned, with the code */
-	unsigned want;		    /* VERB_FETCH */
-	size_t n_messages;	    /* VERB_APPEND */
-	uint32_t uidvalidity;	    /* APPENDUID */
+	char code[64];            /* first word of the response code */
+	char text[IMAP_TEXT_MAX]; /* the server's words, cleaned, with the code */
+	unsigned want;            /* VERB_FETCH */
+	size_t n_messages;        /* VERB_APPEND */
+	uint32_t uidvalidity;     /* APPENDUID */
 	struct seqset uids;
-	struct imap_size *sizes;    /* VERB_SIZES */
+	struct imap_size *sizes; /* VERB_SIZES */
 	size_t n_sizes;
 };
 
@@ -70,7 +70,6 @@ struct imap {
 	char delim;
 	char *prefix;
 	char *bye;
-	uint64_t round_trips;
 	bool broken;
 
 	struct imap_mailbox box; /* being selected */
@@ -90,12 +89,15 @@ struct imap {
 struct imap_cmd *imap_cmd_begin(struct imap *c, enum imap_verb verb, const char *name,
 				struct mm_err *reterr);
 void imap_put(struct imap *c, const char *fmt, ...) _printf_(2, 3);
-/* A string in the form that carries it: quoted, or a literal, for which the server's consent may
- * have to be waited for. 0 or -errno; 1: the server ended the command instead of consenting. */
+/* A string in the form that carries it: quoted, or a literal, for which the server's consent
+ * may have to be waited for. 0 or -errno; 1: the server ended the command instead of
+ * consenting. */
 int imap_put_string(struct imap *c, struct imap_cmd *cmd, const char *s, size_t n,
 		    struct mm_err *reterr);
-/* The announcement of a literal of size octets, and the wait for consent where one is needed. */
-int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct mm_err *reterr);
+/* The announcement of a literal of size octets, and the wait for consent where one is needed.
+ */
+int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size,
+		     struct mm_err *reterr);
 void imap_cmd_end(struct imap *c);
 
 /* Read one response and give it its general meaning. 0 or -errno. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AUTHENTICATE PLAIN (RFC 4616, RFC 4959) and LOGIN (RFC 9051 §6.2.3), and what follows a login. */
+/* AUTHENTICATE PLAIN (RFC 4616, RFC 4959) and LOGIN (RFC 9051 §6.2.3), and what follows a
+ * login. */
 #include <mailmig/text.h>
 #include <string.h>
 #include <strings.h>
@@ -17,8 +18,8 @@ static int refuse(struct imap *c, enum mm_class cls, const char *text, const cha
 static int login_refused(struct imap *c, const struct imap_cmd *cmd, const struct endpoint *e,
 			 struct mm_err *reterr)
 {
-	bool busy = strcasecmp(cmd->code, "UNAVAILABLE") == 0 || strcasecmp(cmd->code, "INUSE") == 0 ||
-		    strcasecmp(cmd->code, "LIMIT") == 0;
+	bool busy = strcasecmp(cmd->code, "UNAVAILABLE") == 0 ||
+		    strcasecmp(cmd->code, "INUSE") == 0 || strcasecmp(cmd->code, "LIMIT") == 0;
 
 	mm_err_set(reterr, busy ? MM_SCOPE_STORE : MM_SCOPE_JOB,
 		   busy ? MM_RETRY_LATER : MM_RETRY_NEVER, -EACCES,
@@ -33,7 +34,8 @@ static int login_refused(struct imap *c, const struct imap_cmd *cmd, const struc
 }
 
 /* authzid NUL authcid NUL password, in base64. */
-static int plain_response(const struct endpoint *e, const struct secret *secret, struct buf *out)
+static int plain_response(const struct endpoint *e, const struct secret *secret,
+			  struct buf *out)
 {
 	const char *authzid = e->admin_user ? e->user : "";
 	const char *authcid = e->admin_user ? e->admin_user : e->user;
@@ -56,8 +58,9 @@ static int plain_response(const struct endpoint *e, const struct secret *secret,
 	return 0;
 }
 
-static int authenticate_plain(struct imap *c, const struct endpoint *e, const struct secret *secret,
-			      struct imap_cmd *cmd, struct mm_err *reterr)
+static int authenticate_plain(struct imap *c, const struct endpoint *e,
+			      const struct secret *secret, struct imap_cmd *cmd,
+			      struct mm_err *reterr)
 {
 	struct buf response = {0};
 	int r;
@@ -110,15 +113,18 @@ static int choose(struct imap *c, const struct endpoint *e, const struct secret 
 	bool plain = imap_has(c, IMAP_CAP_AUTH_PLAIN);
 
 	if (memchr(secret->p, '\0', secret->len))
-		return refuse(c, MM_CLASS_LOGIN, "the password holds a NUL octet, which no login can carry",
+		return refuse(c, MM_CLASS_LOGIN,
+			      "the password holds a NUL octet, which no login can carry",
 			      "check the secret", reterr);
 	if ((e->auth == AUTH_PLAIN || e->admin_user) && !plain)
 		return refuse(c, MM_CLASS_LOGIN, "the server does not offer AUTHENTICATE PLAIN",
-			      e->admin_user ? "admin_user needs it: use the users' own passwords"
-					    : "remove auth = \"plain\"",
+			      e->admin_user
+				      ? "admin_user needs it: use the users' own passwords"
+				      : "remove auth = \"plain\"",
 			      reterr);
 	if ((e->auth == AUTH_LOGIN || !plain) && imap_has(c, IMAP_CAP_LOGINDISABLED))
-		return refuse(c, MM_CLASS_LOGIN, "the server offers no login with a password here",
+		return refuse(c, MM_CLASS_LOGIN,
+			      "the server offers no login with a password here",
 			      "it may want TLS or OAuth2", reterr);
 	*ret_plain = plain && e->auth != AUTH_LOGIN;
 	return 0;
@@ -172,8 +178,9 @@ int imap_login(struct imap *c, const struct endpoint *e, const struct secret *se
 	int r;
 
 	if (strncasecmp(stream_greeting(c->stream), "* PREAUTH", 9) == 0)
-		return refuse(c, MM_CLASS_CONNECT, "the server takes us for somebody without a login",
-			      "this is not supported: it would be somebody else's mailbox", reterr);
+		return refuse(
+			c, MM_CLASS_CONNECT, "the server takes us for somebody without a login",
+			"this is not supported: it would be somebody else's mailbox", reterr);
 	if (strlen(caps) > 13)
 		imap_set_caps(c, caps + 13, strlen(caps) - 13);
 	r = choose(c, e, secret, &plain, reterr);

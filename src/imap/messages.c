@@ -92,7 +92,8 @@ static int quoted_body(struct imap *c, const struct imap_fetch *f, bool keep)
 	return r;
 }
 
-static int take_body(struct imap *c, const struct imap_fetch *f, unsigned want, struct message *m)
+static int take_body(struct imap *c, const struct imap_fetch *f, unsigned want,
+		     struct message *m)
 {
 	bool keep = want & IMAP_WANT_BODY;
 	int r = 0;
@@ -165,7 +166,8 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 		message_done(&m);
 		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot keep a message: %s",
 			   strerror(-r));
-		return mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
+		return mm_err_class(reterr, MM_CLASS_LOCAL,
+				    "free space in the state directory");
 	}
 	*ret = m;
 	return 1;
@@ -314,7 +316,8 @@ int imap_sizes_end(struct imap *c, imap_size_fn fn, void *userdata, struct mm_er
 	if (r < 0)
 		return r;
 	if (cmd->status != IMAP_OK)
-		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "cannot look at what was stored", reterr);
+		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "cannot look at what was stored",
+				 reterr);
 	for (size_t i = 0; r == 0 && i < cmd->n_sizes; i++)
 		fn(userdata, cmd->sizes[i].uid, cmd->sizes[i].size);
 	imap_cmd_free(c, cmd);

@@ -27,8 +27,8 @@ static bool str_is(const struct imap_str *s, const char *word)
 	return s->p && text_ieqn(s->p, s->n, word);
 }
 
-/* Octets up to a blank, parenthesis or the end. With brackets true, "[...]" may enclose blanks and
- * parentheses, as in BODY[HEADER.FIELDS (DATE)]. */
+/* Octets up to a blank, parenthesis or the end. With brackets true, "[...]" may enclose blanks
+ * and parentheses, as in BODY[HEADER.FIELDS (DATE)]. */
 static struct imap_str take_word(struct imap_cursor *c, bool brackets)
 {
 	struct imap_str s = {.p = c->p};
@@ -41,7 +41,8 @@ static struct imap_str take_word(struct imap_cursor *c, bool brackets)
 			bracket = true;
 		else if (ch == ']')
 			bracket = false;
-		else if (!bracket && (ch == ' ' || ch == '(' || ch == ')' || ch == IMAP_EXTERNAL))
+		else if (!bracket &&
+			 (ch == ' ' || ch == '(' || ch == ')' || ch == IMAP_EXTERNAL))
 			break;
 		c->p++;
 	}
@@ -199,7 +200,7 @@ static enum imap_status status_of(const struct imap_str *word)
 		const char *word;
 		enum imap_status status;
 	} table[] = {
-		{"OK", IMAP_OK},   {"NO", IMAP_NO},	      {"BAD", IMAP_BAD},
+		{"OK", IMAP_OK},   {"NO", IMAP_NO},           {"BAD", IMAP_BAD},
 		{"BYE", IMAP_BYE}, {"PREAUTH", IMAP_PREAUTH},
 	};
 
@@ -209,7 +210,8 @@ static enum imap_status status_of(const struct imap_str *word)
 	return IMAP_NONE;
 }
 
-/* "[CODE args] text": the code may hold a quoted "]" only in BADCHARSET, which we never cause. */
+/* "[CODE args] text": the code may hold a quoted "]" only in BADCHARSET, which we never cause.
+ */
 static void take_code(struct imap_resp *r)
 {
 	const char *q;
@@ -478,8 +480,8 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 	return 0;
 }
 
-int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_prefix,
-			 char *ret_delim)
+int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
+			 struct imap_str *ret_prefix, char *ret_delim)
 {
 	struct imap_cursor c = r->rest;
 	struct imap_str prefix = {.p = ""}, delim = {0};
@@ -488,7 +490,8 @@ int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch, struct 
 	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
 		return -ENOMEM;
 	if (imap_take_char(&c, '(')) {
-		if (!imap_take_char(&c, '(') || imap_take_string(&c, scratch, &prefix) < 0 || !prefix.p)
+		if (!imap_take_char(&c, '(') || imap_take_string(&c, scratch, &prefix) < 0 ||
+		    !prefix.p)
 			return -EPROTO;
 		imap_skip_blanks(&c);
 		if (imap_take_string(&c, scratch, &delim) < 0 || (delim.p && delim.n != 1))
@@ -512,8 +515,8 @@ int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seq
 	}
 	seqset_reset(set);
 	return seqset_parse(c.p, (size_t)(c.end - c.p), set) == -ENOMEM ? -ENOMEM
-	       : set->n == 0					       ? -EPROTO
-								       : 0;
+	       : set->n == 0                                            ? -EPROTO
+									: 0;
 }
 
 int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity, struct seqset *set)

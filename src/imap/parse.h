@@ -9,7 +9,8 @@
 
 /* Meaning of one complete response, as the framer hands it out (RFC 9051 §7, §9). Pure: no I/O,
  * no allocation but into what the caller gives; everything points into the line and lives as
- * long as it. All functions return 0 or -EPROTO when the line is not of the form (and -ENOMEM). */
+ * long as it. All functions return 0 or -EPROTO when the line is not of the form (and -ENOMEM).
+ */
 
 #define IMAP_NESTING_MAX 32 /* parentheses in data that is skipped */
 
@@ -27,7 +28,7 @@ struct imap_str {
 };
 
 enum imap_kind {
-	IMAP_UNTAGGED,	   /* "* " */
+	IMAP_UNTAGGED, /* "* " */
 	IMAP_TAGGED,
 	IMAP_CONTINUATION, /* "+" */
 };
@@ -49,7 +50,8 @@ struct imap_resp {
 	uint32_t number;
 	struct imap_str word; /* "FETCH", "LIST", "OK" ... */
 	enum imap_status status;
-	struct imap_str code; /* inside the brackets of a status response: "APPENDUID 1 2"; or NULL */
+	struct imap_str
+		code; /* inside the brackets of a status response: "APPENDUID 1 2"; or NULL */
 	struct imap_cursor rest; /* data after the word; for a status the text for people */
 };
 
@@ -79,8 +81,8 @@ struct imap_fetch {
 	uint64_t size;
 	uint64_t modseq;
 	char date[IMAP_DATE_MAX]; /* INTERNALDATE without quotes, checked against the grammar */
-	struct imap_str header;	  /* BODY[HEADER.FIELDS (...)] */
-	struct imap_str body;	  /* external; or a quoted string; or NIL (p NULL, not external) */
+	struct imap_str header;   /* BODY[HEADER.FIELDS (...)] */
+	struct imap_str body; /* external; or a quoted string; or NIL (p NULL, not external) */
 };
 
 /* scratch: for unescaped strings; reset by the call, must outlive ret. */
@@ -92,7 +94,7 @@ bool imap_date_ok(const char *s, size_t n);
 
 struct imap_list {
 	struct imap_str flags; /* text between the parentheses */
-	char delim;	       /* 0: NIL */
+	char delim;            /* 0: NIL */
 	struct imap_str name;  /* the server's octets */
 };
 int imap_parse_list(const struct imap_resp *r, struct buf *scratch, struct imap_list *ret);
@@ -102,13 +104,14 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 		      struct folder_status *ret);
 
 /* NAMESPACE: prefix and delimiter of the first personal namespace; "" and 0 for NIL. */
-int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_prefix,
-			 char *ret_delim);
+int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
+			 struct imap_str *ret_prefix, char *ret_delim);
 
 /* VANISHED [(EARLIER)] uid-set (RFC 7162 §3.2.10): set is emptied first. */
 int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set);
 
 /* APPENDUID uidvalidity uid-set, from a response code's rest (RFC 4315 §3). */
-int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity, struct seqset *set);
+int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity,
+			 struct seqset *set);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include <mailmig/buf.h>
 
-/* Modified UTF-7 of mailbox names (RFC 3501 §5.1.3), strict: unneeded shifts, missing ends, lone
- * surrogates, non-zero padding and adjacent shifted runs are refused, so that decoding and
+/* Modified UTF-7 of mailbox names (RFC 3501 §5.1.3), strict: unneeded shifts, missing ends,
+ * lone surrogates, non-zero padding and adjacent shifted runs are refused, so that decoding and
  * encoding are each other's inverse. */
 
 /* Append UTF-8 to out. 0; -EBADMSG: not legal modified UTF-7 (out unchanged); -ENOMEM. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything up to the moment the server waits for our login. libcurl does it; four rules were
- * each proven the hard way: no user name (it would log in itself and lose octets after the tagged
- * OK), the same buffer for a repeated send, read until it has nothing before waiting, and a proxy
- * that is set or empty but never taken from the environment. */
+ * each proven the hard way: no user name (it would log in itself and lose octets after the
+ * tagged OK), the same buffer for a repeated send, read until it has nothing before waiting,
+ * and a proxy that is set or empty but never taken from the environment. */
 #include <mailmig/clock.h>
 #include <mailmig/log.h>
 #include <mailmig/parse.h>
@@ -33,12 +33,23 @@ int stream_global_init(struct mm_err *reterr)
 	return mm_err_class(reterr, MM_CLASS_LOCAL, "install the package libcurl4");
 }
 
+/* The TLS session, which libcurl tells only while it works itself. */
+static void note_session(struct stream *s)
+{
+	struct curl_tlssessioninfo *info = NULL;
+
+	if (curl_easy_getinfo(s->curl, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info)
+		s->ssl = info->internals;
+}
+
 /* Lines of the server before the hand-over, as libcurl reads them. */
 static size_t on_line(char *p, size_t size, size_t n, void *userdata)
 {
 	struct stream *s = userdata;
 	size_t len = size * n;
 
+	if (!s->ssl)
+		note_session(s);
 	while (len > 0 && (p[len - 1] == '\n' || p[len - 1] == '\r'))
 		len--;
 	if (len > STREAM_LINE_MAX || len < 2 || memcmp(p, "* ", 2) != 0)
@@ -83,7 +94,8 @@ static const char *advice_for(CURLcode code, const struct stream_options *o)
 	case CURLE_OPERATION_TIMEDOUT:
 		return "the server is down, overloaded, or does not speak IMAP on this port";
 	case CURLE_PEER_FAILED_VERIFICATION:
-		return "have the certificate renewed, or name its CA with tls_ca, or pin it with "
+		return "have the certificate renewed, or name its CA with tls_ca, or pin it "
+		       "with "
 		       "tls_fingerprint";
 	case CURLE_SSL_CACERT_BADFILE:
 		return "check the file named by tls_ca";
@@ -100,8 +112,8 @@ static const char *advice_for(CURLcode code, const struct stream_options *o)
 	}
 }
 
-static int describe_failure(const struct stream *s, const struct stream_options *o, CURLcode code,
-			    const char *detail, struct mm_err *reterr)
+static int describe_failure(const struct stream *s, const struct stream_options *o,
+			    CURLcode code, const char *detail, struct mm_err *reterr)
 {
 	bool never = code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
 
@@ -119,17 +131,45 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
 }
 
-static void set_tls(CURL *h, const struct stream_options *o)
+/* Stands for the check of chain and name where a certificate is pinned: only notes which one
+ * was shown. */
+static int note_certificate(X509_STORE_CTX *ctx, void *userdata)
+{
+	struct stream *s = userdata;
+	const X509 *cert = X509_STORE_CTX_get0_cert(ctx);
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int n = 0;
+
+	if (cert && X509_digest(cert, EVP_sha256(), md, &n) == 1)
+		format_hex(md, n, s->fingerprint);
+	return 1;
+}
+
+static CURLcode on_tls_context(CURL *h, void *context, void *userdata)
+{
+	struct stream *s = userdata;
+
+	(void)h;
+	SSL_CTX_set_default_read_buffer_len(context, STREAM_IN_MAX);
+	if (s->pinned)
+		SSL_CTX_set_cert_verify_callback(context, note_certificate, s);
+	return CURLE_OK;
+}
+
+static void set_tls(CURL *h, struct stream *s, const struct stream_options *o)
 {
 	bool check = o->tls_verify && !o->tls_fingerprint;
 	long min = o->tls_min && strcmp(o->tls_min, "1.3") == 0 ? CURL_SSLVERSION_TLSv1_3
-								 : CURL_SSLVERSION_TLSv1_2;
+								: CURL_SSLVERSION_TLSv1_2;
 
 	curl_easy_setopt(h, CURLOPT_USE_SSL,
-			 o->tls == STREAM_TLS_NONE ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
+			 o->tls == STREAM_TLS_NONE ? (long)CURLUSESSL_NONE
+						   : (long)CURLUSESSL_ALL);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, check ? 1L : 0L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, check ? 2L : 0L);
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, min);
+	curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+	curl_easy_setopt(h, CURLOPT_SSL_CTX_DATA, s);
 	if (o->tls_ca) {
 		curl_easy_setopt(h, CURLOPT_CAINFO, o->tls_ca);
 		curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
@@ -140,8 +180,8 @@ static void set_tls(CURL *h, const struct stream_options *o)
 		curl_easy_setopt(h, CURLOPT_SSLKEY, o->tls_client_key);
 }
 
-static void set_options(CURL *h, struct stream *s, const struct stream_options *o, const char *url,
-			char *errbuf)
+static void set_options(CURL *h, struct stream *s, const struct stream_options *o,
+			const char *url, char *errbuf)
 {
 	curl_easy_setopt(h, CURLOPT_URL, url);
 	curl_easy_setopt(h, CURLOPT_PORT, (long)o->port);
@@ -157,36 +197,24 @@ static void set_options(CURL *h, struct stream *s, const struct stream_options *
 			 (long)MIN_OF(o->timeout_usec / USEC_PER_MSEC, (uint64_t)3600000));
 	curl_easy_setopt(h, CURLOPT_SERVER_RESPONSE_TIMEOUT,
 			 (long)MAX_OF(o->timeout_usec / USEC_PER_SEC, (uint64_t)1));
-	set_tls(h, o);
+	set_tls(h, s, o);
 }
 
 /* Compare the certificate that was shown with the one that was pinned. Nothing secret has been
  * sent yet: login is ours and comes later. */
-static int check_pin(const struct stream *s, const struct stream_options *o, struct mm_err *reterr)
+static int check_pin(const struct stream *s, const struct stream_options *o,
+		     struct mm_err *reterr)
 {
-	struct curl_tlssessioninfo *info = NULL;
-	unsigned char md[EVP_MAX_MD_SIZE];
-	char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
-	unsigned int n = 0;
-	X509 *cert = NULL;
-
-	if (!o->tls_fingerprint)
-		return 0;
-
-	if (curl_easy_getinfo(s->curl, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info->internals)
-		cert = SSL_get1_peer_certificate(info->internals);
-	if (cert && X509_digest(cert, EVP_sha256(), md, &n) == 1)
-		format_hex(md, n, hex);
-	X509_free(cert);
-	if (strcasecmp(hex, o->tls_fingerprint) == 0)
+	if (!o->tls_fingerprint || strcasecmp(s->fingerprint, o->tls_fingerprint) == 0)
 		return 0;
 
 	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NEVER, -EKEYREJECTED,
-		   "%s: certificate %s is not the pinned %s", o->label, *hex ? hex : "(none)",
-		   o->tls_fingerprint);
-	return mm_err_class(reterr, MM_CLASS_CONNECT,
-			    "if the server got a new certificate, update tls_fingerprint; if not, "
-			    "somebody is in between");
+		   "%s: certificate %s is not the pinned %s", o->label,
+		   *s->fingerprint ? s->fingerprint : "(none)", o->tls_fingerprint);
+	return mm_err_class(
+		reterr, MM_CLASS_CONNECT,
+		"if the server got a new certificate, update tls_fingerprint; if not, "
+		"somebody is in between");
 }
 
 int stream_connect(struct stream *s, const struct stream_options *o, struct mm_err *reterr)
@@ -203,6 +231,7 @@ int stream_connect(struct stream *s, const struct stream_options *o, struct mm_e
 	if (!s->curl || !url)
 		return mm_err_oom(reterr);
 
+	s->pinned = o->tls_fingerprint != NULL;
 	set_options(s->curl, s, o, url, errbuf);
 	code = curl_easy_perform(s->curl);
 	/* errbuf lives on this stack, the handle longer. */
@@ -215,5 +244,10 @@ int stream_connect(struct stream *s, const struct stream_options *o, struct mm_e
 					reterr);
 	s->fd = fd;
 	s->encrypted = o->tls != STREAM_TLS_NONE;
+	/* Servers send small records: from here on many are taken out of the kernel at once.
+	 * libcurl itself would wait for octets that are in OpenSSL's buffer already. */
+	if (s->ssl)
+		SSL_set_read_ahead(s->ssl, 1);
+	s->ssl = NULL;
 	return check_pin(s, o, reterr);
 }

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <mailmig/buf.h>
 #include <mailmig/stream.h>
+#include <openssl/ssl.h>
 
 /* Enough for several TLS records (16 KiB each), so that one wait brings many. */
 #define STREAM_IN_MAX (64 * 1024)
@@ -27,10 +28,15 @@ struct stream {
 	char *greeting;
 	char *capability;
 	bool encrypted;
+	SSL *ssl; /* borrowed, only up to the hand-over */
+	bool pinned;
+	char fingerprint[2 * 32 + 1]; /* of the certificate shown, where one is pinned */
 	int fd;
 	int cancel_fd;
 	uint64_t timeout_usec;
 	uint64_t last_moved_usec;
+	uint64_t turns; /* times an answer followed what we sent */
+	bool asked;     /* we sent something that was not answered yet */
 
 	uint8_t *in;
 	size_t in_start, in_end;

@@ -87,6 +87,11 @@ bool stream_encrypted(const struct stream *s)
 	return s->encrypted;
 }
 
+uint64_t stream_turns(const struct stream *s)
+{
+	return s->turns;
+}
+
 size_t stream_peek(const struct stream *s, const uint8_t **ret)
 {
 	*ret = s->in + s->in_start;
@@ -159,8 +164,8 @@ void stream_write_spool(struct stream *s, struct spool *body)
 	s->queued += spool_size(body);
 }
 
-/* Fill the send buffer from the queue; only when it is empty, since a send must be repeated with
- * the same octets. */
+/* Fill the send buffer from the queue; only when it is empty, since a send must be repeated
+ * with the same octets. */
 static void fill_out(struct stream *s)
 {
 	s->out_start = s->out_end = 0;
@@ -204,7 +209,8 @@ static bool send_some(struct stream *s)
 			fill_out(s);
 		if (s->out_start == s->out_end)
 			break;
-		code = curl_easy_send(s->curl, s->out + s->out_start, s->out_end - s->out_start, &n);
+		code = curl_easy_send(s->curl, s->out + s->out_start, s->out_end - s->out_start,
+				      &n);
 		if (code == CURLE_AGAIN)
 			break;
 		if (code != CURLE_OK) {
@@ -212,6 +218,7 @@ static bool send_some(struct stream *s)
 			break;
 		}
 		s->out_start += n;
+		s->asked = true;
 		moved = true;
 	}
 	return moved;
@@ -233,7 +240,8 @@ static bool receive_some(struct stream *s)
 		size_t n = 0;
 		CURLcode code;
 
-		code = curl_easy_recv(s->curl, s->in + s->in_end, STREAM_IN_MAX - s->in_end, &n);
+		code = curl_easy_recv(s->curl, s->in + s->in_end, STREAM_IN_MAX - s->in_end,
+				      &n);
 		if (code == CURLE_AGAIN) {
 			s->in_drained = true;
 			break;
@@ -243,6 +251,8 @@ static bool receive_some(struct stream *s)
 			break;
 		}
 		s->in_end += n;
+		s->turns += s->asked;
+		s->asked = false;
 		moved = true;
 	}
 	return moved;
@@ -301,7 +311,6 @@ static int pump_sleep(struct pump *p, const struct stream *s, uint64_t deadline)
 		fds[n++] = (struct pollfd){.fd = t->fd, .events = events};
 	}
 	fds[n++] = (struct pollfd){.fd = s->cancel_fd, .events = POLLIN};
-	p->waits++;
 	r = poll(fds, n, clock_poll_msec(deadline));
 	if (r < 0 && errno != EINTR)
 		return -errno;
@@ -317,12 +326,16 @@ static int describe_error(const struct stream *s, const char *what, struct mm_er
 	}
 	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, s->error, "%s: %s (%s)", s->label,
 		   s->error_text, what);
-	return mm_err_class(reterr, s->error == -ENOMEM ? MM_CLASS_LOCAL
-				    : s->error == -ETIMEDOUT ? MM_CLASS_TIMEOUT : MM_CLASS_CONNECT, "%s",
-			    s->error == -ETIMEDOUT
-				    ? "the server or the network is slow: raise the server's timeout, "
-				      "or try again later"
-				    : "the next run continues where this one ended");
+	return mm_err_class(
+		reterr,
+		s->error == -ENOMEM      ? MM_CLASS_LOCAL
+		: s->error == -ETIMEDOUT ? MM_CLASS_TIMEOUT
+					 : MM_CLASS_CONNECT,
+		"%s",
+		s->error == -ETIMEDOUT
+			? "the server or the network is slow: raise the server's timeout, "
+			  "or try again later"
+			: "the next run continues where this one ended");
 }
 
 int pump_wait(struct pump *p, struct stream *s, const char *what, struct mm_err *reterr)
@@ -346,7 +359,8 @@ int pump_wait(struct pump *p, struct stream *s, const char *what, struct mm_err 
 
 			format_span(span, sizeof(span), s->timeout_usec);
 			stream_fail(s, -ETIMEDOUT, "no answer");
-			snprintf(s->error_text, sizeof(s->error_text), "no answer for %s", span);
+			snprintf(s->error_text, sizeof(s->error_text), "no answer for %s",
+				 span);
 			continue;
 		}
 		r = pump_sleep(p, s, deadline);

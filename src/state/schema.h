@@ -4,31 +4,31 @@
 
 /* "mmig" and the version of the schema, in the file's header. */
 #define STATE_APPLICATION_ID 0x6d6d6967
-#define STATE_VERSION	     1
+#define STATE_VERSION        1
 
-#define STATE_SCHEMA                                                                             \
-	"CREATE TABLE folder ("                                                                  \
-	" id INTEGER PRIMARY KEY,"                                                               \
-	" origin TEXT NOT NULL, destination TEXT NOT NULL,"                                      \
-	" origin_uidvalidity INTEGER NOT NULL DEFAULT 0,"                                        \
-	" origin_uidnext INTEGER NOT NULL DEFAULT 0,"                                            \
-	" origin_modseq INTEGER NOT NULL DEFAULT 0,"                                             \
-	" origin_messages INTEGER NOT NULL DEFAULT 0,"                                           \
-	" dest_uidvalidity INTEGER NOT NULL DEFAULT 0,"                                          \
-	" dest_seen INTEGER NOT NULL DEFAULT 0,"                                                 \
-	" uncertain_usec INTEGER NOT NULL DEFAULT 0,"                                            \
-	" complete INTEGER NOT NULL DEFAULT 0,"                                                  \
-	" UNIQUE (origin, destination)) STRICT;"                                                 \
-	"CREATE TABLE message ("                                                                 \
-	" folder INTEGER NOT NULL, uid INTEGER NOT NULL, state INTEGER NOT NULL,"                \
-	" size INTEGER NOT NULL, digest BLOB, fingerprint BLOB,"                                 \
-	" flags TEXT NOT NULL, dest_uidvalidity INTEGER NOT NULL,"                               \
-	" watermark INTEGER NOT NULL, dest_uid INTEGER NOT NULL,"                                \
-	" attempts INTEGER NOT NULL, reason TEXT,"                                               \
-	" PRIMARY KEY (folder, uid)) STRICT, WITHOUT ROWID;"                                     \
-	"CREATE INDEX message_dest ON message (folder, dest_uid) WHERE dest_uid > 0;"            \
-	"CREATE INDEX message_state ON message (folder, state) WHERE state <> 2;"                \
-	"PRAGMA application_id = 1835886951;"                                                    \
+#define STATE_SCHEMA                                                                           \
+	"CREATE TABLE folder ("                                                                \
+	" id INTEGER PRIMARY KEY,"                                                             \
+	" origin TEXT NOT NULL, destination TEXT NOT NULL,"                                    \
+	" origin_uidvalidity INTEGER NOT NULL DEFAULT 0,"                                      \
+	" origin_uidnext INTEGER NOT NULL DEFAULT 0,"                                          \
+	" origin_modseq INTEGER NOT NULL DEFAULT 0,"                                           \
+	" origin_messages INTEGER NOT NULL DEFAULT 0,"                                         \
+	" dest_uidvalidity INTEGER NOT NULL DEFAULT 0,"                                        \
+	" dest_seen INTEGER NOT NULL DEFAULT 0,"                                               \
+	" uncertain_usec INTEGER NOT NULL DEFAULT 0,"                                          \
+	" complete INTEGER NOT NULL DEFAULT 0,"                                                \
+	" UNIQUE (origin, destination)) STRICT;"                                               \
+	"CREATE TABLE message ("                                                               \
+	" folder INTEGER NOT NULL, uid INTEGER NOT NULL, state INTEGER NOT NULL,"              \
+	" size INTEGER NOT NULL, digest BLOB, fingerprint BLOB,"                               \
+	" flags TEXT NOT NULL, dest_uidvalidity INTEGER NOT NULL,"                             \
+	" watermark INTEGER NOT NULL, dest_uid INTEGER NOT NULL,"                              \
+	" attempts INTEGER NOT NULL, reason TEXT,"                                             \
+	" PRIMARY KEY (folder, uid)) STRICT, WITHOUT ROWID;"                                   \
+	"CREATE INDEX message_dest ON message (folder, dest_uid) WHERE dest_uid > 0;"          \
+	"CREATE INDEX message_state ON message (folder, state) WHERE state <> 2;"              \
+	"PRAGMA application_id = 1835886951;"                                                  \
 	"PRAGMA user_version = 1;"
 
 #endif

@@ -28,14 +28,16 @@ enum statement {
 	ST_N,
 };
 
-#define ROW_COLUMNS                                                                              \
-	"uid, state, size, digest, fingerprint, flags, dest_uidvalidity, watermark, dest_uid, "  \
+#define ROW_COLUMNS                                                                            \
+	"uid, state, size, digest, fingerprint, flags, dest_uidvalidity, watermark, "          \
+	"dest_uid, "                                                                           \
 	"attempts, reason"
 
 static const char *const statements[ST_N] = {
-	[ST_FOLDER_GET] = "SELECT id, origin_uidvalidity, origin_uidnext, origin_modseq, "
-			  "origin_messages, dest_uidvalidity, dest_seen, uncertain_usec, complete "
-			  "FROM folder WHERE origin = ?1 AND destination = ?2",
+	[ST_FOLDER_GET] =
+		"SELECT id, origin_uidvalidity, origin_uidnext, origin_modseq, "
+		"origin_messages, dest_uidvalidity, dest_seen, uncertain_usec, complete "
+		"FROM folder WHERE origin = ?1 AND destination = ?2",
 	[ST_FOLDER_ADD] = "INSERT INTO folder (origin, destination) VALUES (?1, ?2)",
 	[ST_FOLDER_PUT] = "UPDATE folder SET origin_uidvalidity = ?2, origin_uidnext = ?3, "
 			  "origin_modseq = ?4, origin_messages = ?5, dest_uidvalidity = ?6, "
@@ -46,11 +48,12 @@ static const char *const statements[ST_N] = {
 	[ST_DELETE] = "DELETE FROM message WHERE folder = ?1 AND uid = ?2",
 	[ST_DELETE_ALL] = "DELETE FROM message WHERE folder = ?1",
 	[ST_GET] = "SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 AND uid = ?2",
-	[ST_OWNS] = "SELECT 1 FROM message WHERE folder = ?1 AND dest_uid = ?2 AND dest_uid > 0",
+	[ST_OWNS] =
+		"SELECT 1 FROM message WHERE folder = ?1 AND dest_uid = ?2 AND dest_uid > 0",
 	[ST_COUNT] = "SELECT count(*) FROM message WHERE folder = ?1 AND state = ?2",
 	[ST_EACH] = "SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 ORDER BY uid",
-	[ST_EACH_STATE] =
-		"SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 AND state = ?2 ORDER BY uid",
+	[ST_EACH_STATE] = "SELECT " ROW_COLUMNS
+			  " FROM message WHERE folder = ?1 AND state = ?2 ORDER BY uid",
 };
 
 struct state {
@@ -71,11 +74,12 @@ static int failed(struct state *s, const char *what, struct mm_err *reterr)
 	s->failed = true;
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, full ? -ENOSPC : -EIO,
 		   "state %s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
-	return mm_err_class(reterr, MM_CLASS_LOCAL, "%s",
-			    full ? "free space on that file system; nothing is lost, the next run "
-				   "continues"
-				 : "check that disk and its permissions; nothing is lost, the next "
-				   "run continues");
+	return mm_err_class(
+		reterr, MM_CLASS_LOCAL, "%s",
+		full ? "free space on that file system; nothing is lost, the next run "
+		       "continues"
+		     : "check that disk and its permissions; nothing is lost, the next "
+		       "run continues");
 }
 
 /* Handles that failed once are never used again: what they hold is not known. */
@@ -83,8 +87,8 @@ static int usable(struct state *s, struct mm_err *reterr)
 {
 	if (!s->failed)
 		return 0;
-	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EIO, "state %s failed earlier in this run",
-		   s->path);
+	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EIO,
+		   "state %s failed earlier in this run", s->path);
 	return mm_err_class(reterr, MM_CLASS_LOCAL, "see the first error of the run");
 }
 
@@ -99,12 +103,13 @@ static int run(struct state *s, enum statement which, const char *what, struct m
 
 /* ---- opening ---- */
 
-static int take_lock(struct state *s, const char *path, const char *account, struct mm_err *reterr)
+static int take_lock(struct state *s, const char *path, const char *account,
+		     struct mm_err *reterr)
 {
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock_fd < 0) {
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -errno, "cannot open %s: %s", path,
-			   strerror(errno));
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -errno, "cannot open %s: %s",
+			   path, strerror(errno));
 		return mm_err_class(reterr, MM_CLASS_LOCAL,
 				    "check that the state directory is writable");
 	}
@@ -112,13 +117,16 @@ static int take_lock(struct state *s, const char *path, const char *account, str
 		return 0;
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EBUSY,
 		   "another run of \"%s\" is going on (%s is locked)", account, path);
-	return mm_err_class(reterr, MM_CLASS_LOCAL, "wait for it, or: mailmigctl cancel %s", account);
+	return mm_err_class(reterr, MM_CLASS_LOCAL, "wait for it, or: mailmigctl cancel %s",
+			    account);
 }
 
 static int open_db(struct state *s, const char *path)
 {
 	static const char setup[] = "PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF;"
 				    "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON;"
+				    /* One worker, one handle: no shared memory needed. */
+				    "PRAGMA locking_mode = EXCLUSIVE;"
 				    "PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;";
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
@@ -127,8 +135,8 @@ static int open_db(struct state *s, const char *path)
 	sqlite3_extended_result_codes(s->db, 1);
 	if (sqlite3_exec(s->db, setup, NULL, NULL, NULL) != SQLITE_OK)
 		return -EIO;
-	if (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", NULL, NULL,
-			 NULL) != SQLITE_OK)
+	if (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", NULL,
+			 NULL, NULL) != SQLITE_OK)
 		return -EIO;
 	return 0;
 }
@@ -190,7 +198,8 @@ static int open_and_check(struct state *s, const char *path)
 		return r;
 	r = identify(s);
 	if (r == 1)
-		r = sqlite3_exec(s->db, "BEGIN;" STATE_SCHEMA "COMMIT;", NULL, NULL, NULL) == SQLITE_OK
+		r = sqlite3_exec(s->db, "BEGIN;" STATE_SCHEMA "COMMIT;", NULL, NULL, NULL) ==
+				    SQLITE_OK
 			    ? 0
 			    : -EIO;
 	if (r < 0)
@@ -238,7 +247,8 @@ static int open_file(struct state *s, bool *ret_set_aside, struct mm_err *reterr
 		} else if (set_aside(path) < 0) {
 			mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EIO,
 				   "state %s is damaged and cannot be renamed", s->path);
-			return mm_err_class(reterr, MM_CLASS_LOCAL, "move the file away and run again");
+			return mm_err_class(reterr, MM_CLASS_LOCAL,
+					    "move the file away and run again");
 		}
 		if (ret_set_aside)
 			*ret_set_aside = true;
@@ -298,7 +308,8 @@ struct state *state_close(struct state *s)
 		return NULL;
 
 	if (s->db && s->dry)
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* that is its purpose */
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL,
+				   NULL); /* that is its purpose */
 	if (s->db)
 		close_db(s);
 	closep(&s->lock_fd);
@@ -316,7 +327,8 @@ int state_begin(struct state *s, struct mm_err *reterr)
 
 	(void)pthread_mutex_lock(&s->lock);
 	r = usable(s, reterr);
-	if (r == 0 && !s->dry && sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	if (r == 0 && !s->dry &&
+	    sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		r = failed(s, "begin a transaction", reterr);
 	if (r < 0)
 		(void)pthread_mutex_unlock(&s->lock);
@@ -337,7 +349,8 @@ int state_commit(struct state *s, struct mm_err *reterr)
 void state_rollback(struct state *s)
 {
 	if (!s->dry)
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* nothing was kept anyway */
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL,
+				   NULL); /* nothing was kept anyway */
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -413,7 +426,8 @@ int state_folder_put(struct state *s, const struct state_folder *f, struct mm_er
 /* The fingerprint's octets and whether there is a Message-ID, as one blob. */
 #define FINGERPRINT_BLOB (FINGERPRINT_OCTETS + 1)
 
-int state_put(struct state *s, int64_t folder, const struct state_row *row, struct mm_err *reterr)
+int state_put(struct state *s, int64_t folder, const struct state_row *row,
+	      struct mm_err *reterr)
 {
 	sqlite3_stmt *st = s->st[ST_PUT];
 	uint8_t fp[FINGERPRINT_BLOB];
@@ -513,7 +527,9 @@ int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *r
 			r = 1;
 			if (strings) {
 				buf_reset(strings);
-				r = buf_adds(strings, ret->flags ? ret->flags : "") < 0 ? -ENOMEM : 1;
+				r = buf_adds(strings, ret->flags ? ret->flags : "") < 0
+					    ? -ENOMEM
+					    : 1;
 			}
 			ret->flags = strings ? buf_str(strings) : NULL;
 			ret->reason = NULL;

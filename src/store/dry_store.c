@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The destination of a dry run: reading is passed on, writing only seems to happen. A folder that
- * would have been made is an empty one. */
+/* The destination of a dry run: reading is passed on, writing only seems to happen. A folder
+ * that would have been made is an empty one. */
 #include <mailmig/text.h>
 #include <string.h>
 
@@ -64,7 +64,8 @@ static const char *do_label(const struct store *s)
 	return store_label(self(s)->inner);
 }
 
-static int do_list(struct store *s, bool with_size, struct folder_list *ret, struct mm_err *reterr)
+static int do_list(struct store *s, bool with_size, struct folder_list *ret,
+		   struct mm_err *reterr)
 {
 	return store_list(self(s)->inner, with_size, ret, reterr);
 }
@@ -74,7 +75,8 @@ static int do_local_name(const struct store *s, const char *canonical, struct bu
 	return store_local_name(self(s)->inner, canonical, raw);
 }
 
-static int do_make_folders(struct store *s, struct store_make *v, size_t n, struct mm_err *reterr)
+static int do_make_folders(struct store *s, struct store_make *v, size_t n,
+			   struct mm_err *reterr)
 {
 	struct dry_store *d = self(s);
 	char **made = realloc(d->made, (d->n_made + n + 1) * sizeof(*made));
@@ -107,8 +109,8 @@ static int do_enter_end(struct store *s, struct store_folder *ret, struct mm_err
 
 	if (!d->in_made)
 		return store_enter_end(d->inner, ret, reterr);
-	*ret = (struct store_folder){
-		.status = {.uidvalidity = 1, .uidnext = 1, .known = true}, .uids_last = true};
+	*ret = (struct store_folder){.status = {.uidvalidity = 1, .uidnext = 1, .known = true},
+				     .uids_last = true};
 	return 0;
 }
 
@@ -137,7 +139,8 @@ static size_t do_reads(const struct store *s)
 static int do_put_begin(struct store *s, const char *raw, const struct message *v, size_t n,
 			struct mm_err *reterr)
 {
-	return mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EPERM, "a dry run writes nothing");
+	return mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EPERM,
+			  "a dry run writes nothing");
 }
 
 static int do_put_end(struct store *s, struct store_put *ret, struct mm_err *reterr)
@@ -150,7 +153,8 @@ static int do_sizes_begin(struct store *s, const char *set, struct mm_err *reter
 	return 0;
 }
 
-static int do_sizes_end(struct store *s, store_size_fn fn, void *userdata, struct mm_err *reterr)
+static int do_sizes_end(struct store *s, store_size_fn fn, void *userdata,
+			struct mm_err *reterr)
 {
 	return 0;
 }

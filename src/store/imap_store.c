@@ -80,7 +80,8 @@ static const char *do_label(const struct store *s)
 	return self(s)->imap ? imap_label(self(s)->imap) : self(s)->side;
 }
 
-static int do_list(struct store *s, bool with_size, struct folder_list *ret, struct mm_err *reterr)
+static int do_list(struct store *s, bool with_size, struct folder_list *ret,
+		   struct mm_err *reterr)
 {
 	return imap_list(self(s)->imap, with_size, ret, reterr);
 }
@@ -90,7 +91,8 @@ static int do_local_name(const struct store *s, const char *canonical, struct bu
 	return imap_local_name(self(s)->imap, canonical, raw);
 }
 
-static int do_make_folders(struct store *s, struct store_make *v, size_t n, struct mm_err *reterr)
+static int do_make_folders(struct store *s, struct store_make *v, size_t n,
+			   struct mm_err *reterr)
 {
 	struct imap_make *m = calloc(n ? n : 1, sizeof(*m));
 	int r;
@@ -176,7 +178,8 @@ static int do_sizes_begin(struct store *s, const char *set, struct mm_err *reter
 	return imap_sizes_begin(self(s)->imap, set, reterr);
 }
 
-static int do_sizes_end(struct store *s, store_size_fn fn, void *userdata, struct mm_err *reterr)
+static int do_sizes_end(struct store *s, store_size_fn fn, void *userdata,
+			struct mm_err *reterr)
 {
 	return imap_sizes_end(self(s)->imap, fn, userdata, reterr);
 }
@@ -215,8 +218,9 @@ static const struct store_ops imap_store_ops = {
 	.flags_end = do_flags_end,
 };
 
-int imap_store_new(const struct endpoint *endpoint, const struct secret *secret, const char *side,
-		   unsigned match, struct store_link *link, struct store **ret)
+int imap_store_new(const struct endpoint *endpoint, const struct secret *secret,
+		   const char *side, unsigned match, struct store_link *link,
+		   struct store **ret)
 {
 	struct imap_store *s = calloc(1, sizeof(*s));
 

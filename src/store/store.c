@@ -118,7 +118,8 @@ int store_read_range(struct store *s, uint32_t first, uint32_t last, unsigned wa
 	return s->ops->read(s, set, want, changed_since, reterr);
 }
 
-int store_read_set(struct store *s, const struct seqset *set, unsigned want, struct mm_err *reterr)
+int store_read_set(struct store *s, const struct seqset *set, unsigned want,
+		   struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf text = {0};
 

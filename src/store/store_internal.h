@@ -20,9 +20,11 @@ struct store_ops {
 	void (*features)(const struct store *s, struct store_features *ret);
 	uint64_t (*round_trips)(const struct store *s);
 	const char *(*label)(const struct store *s);
-	int (*list)(struct store *s, bool with_size, struct folder_list *ret, struct mm_err *reterr);
+	int (*list)(struct store *s, bool with_size, struct folder_list *ret,
+		    struct mm_err *reterr);
 	int (*local_name)(const struct store *s, const char *canonical, struct buf *raw);
-	int (*make_folders)(struct store *s, struct store_make *v, size_t n, struct mm_err *reterr);
+	int (*make_folders)(struct store *s, struct store_make *v, size_t n,
+			    struct mm_err *reterr);
 	int (*enter_begin)(struct store *s, const char *raw, bool write, struct mm_err *reterr);
 	int (*enter_end)(struct store *s, struct store_folder *ret, struct mm_err *reterr);
 	int (*read)(struct store *s, const char *set, unsigned want, uint64_t changed_since,
@@ -34,7 +36,8 @@ struct store_ops {
 			 struct mm_err *reterr);
 	int (*put_end)(struct store *s, struct store_put *ret, struct mm_err *reterr);
 	int (*sizes_begin)(struct store *s, const char *set, struct mm_err *reterr);
-	int (*sizes_end)(struct store *s, store_size_fn fn, void *userdata, struct mm_err *reterr);
+	int (*sizes_end)(struct store *s, store_size_fn fn, void *userdata,
+			 struct mm_err *reterr);
 	int (*flags_begin)(struct store *s, const char *set, bool add, const char *flags,
 			   struct mm_err *reterr);
 	int (*flags_end)(struct store *s, struct mm_err *reterr);
@@ -45,7 +48,8 @@ struct store {
 	const struct store_ops *ops;
 };
 
-int imap_store_new(const struct endpoint *endpoint, const struct secret *secret, const char *side,
-		   unsigned match, struct store_link *link, struct store **ret);
+int imap_store_new(const struct endpoint *endpoint, const struct secret *secret,
+		   const char *side, unsigned match, struct store_link *link,
+		   struct store **ret);
 
 #endif

@@ -28,7 +28,8 @@ struct options {
 static int usage(FILE *f, int code)
 {
 	fprintf(f, "usage: mailmig-worker --job-fd N\n"
-		   "       mailmig-worker --account NAME --event-fd N [--config FILE] [--dry-run]\n"
+		   "       mailmig-worker --account NAME --event-fd N [--config FILE] "
+		   "[--dry-run]\n"
 		   "Runs one job of one account; see mailmigctl(1), run --local.\n");
 	return code;
 }
@@ -47,10 +48,14 @@ static int parse_fd(const char *s, int *ret)
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"job-fd", required_argument, NULL, 'j'}, {"event-fd", required_argument, NULL, 'e'},
-		{"config", required_argument, NULL, 'c'}, {"account", required_argument, NULL, 'a'},
-		{"dry-run", no_argument, NULL, 'n'},	  {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},	  {0},
+		{"job-fd", required_argument, NULL, 'j'},
+		{"event-fd", required_argument, NULL, 'e'},
+		{"config", required_argument, NULL, 'c'},
+		{"account", required_argument, NULL, 'a'},
+		{"dry-run", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	int ch;
 
@@ -88,8 +93,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-/* What is here belongs to the owner of a mailbox: no core dump, nothing readable by others, and no
- * memory kept that one message needed. */
+/* What is here belongs to the owner of a mailbox: no core dump, nothing readable by others, and
+ * no memory kept that one message needed. */
 static void prepare_process(void)
 {
 	static const struct rlimit none = {0, 0};
@@ -104,20 +109,20 @@ static void prepare_process(void)
 	(void)mallopt(M_TRIM_THRESHOLD, 512 * 1024);
 }
 
-static int read_job(int fd, struct job *job)
+/* What follows the job in `in` is the parent's next word. */
+static int read_job(int fd, struct job *job, struct buf *in)
 {
-	_cleanup_(buf_done) struct buf in = {0};
 	_cleanup_(json_decrefp) json_t *o = NULL;
 	struct mm_err err = {0};
 	int r;
 
-	while ((r = jsonio_take(&in, &o)) == 0) {
+	while ((r = jsonio_take(in, &o)) == 0) {
 		char octets[4096];
 		ssize_t n = read(fd, octets, sizeof(octets));
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || buf_add(&in, octets, (size_t)n) < 0)
+		if (n <= 0 || buf_add(in, octets, (size_t)n) < 0)
 			return -EPIPE;
 	}
 	if (r < 0)
@@ -130,16 +135,20 @@ static int read_job(int fd, struct job *job)
 
 static int run_job_from_socket(int fd)
 {
+	struct buf in = {0};
 	struct job job;
 	int code = 10;
 
 	job_init(&job);
-	if (read_job(fd, &job) == 0) {
+	if (read_job(fd, &job, &in) == 0) {
 		mm_log_set_level(job.log_level);
-		code = worker_run(&job, fd);
+		code = worker_run(&job, fd, &in);
 	} else {
 		mm_log(LOG_ERR, NULL, "no job on descriptor %d", fd);
 	}
+	if (in.p)
+		explicit_bzero(in.p, in.cap); /* the job may have held a password */
+	buf_done(&in);
 	job_done(&job);
 	return code;
 }
@@ -176,7 +185,7 @@ static int run_account(const struct options *o)
 	job.dry_run = o->dry_run;
 	job.run_id = NULL;
 	mm_log_set_level(c->log_level);
-	return worker_run(&job, o->event_fd);
+	return worker_run(&job, o->event_fd, NULL);
 }
 
 int main(int argc, char **argv)

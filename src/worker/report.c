@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events to the parent (event.h). One that cannot be written is dropped: the parent is gone then,
- * and the main loop notices. */
+/* Events to the parent (event.h). One that cannot be written is dropped: the parent is gone
+ * then, and the main loop notices. */
 #include <mailmig/clock.h>
 #include <mailmig/jsonio.h>
 #include <string.h>
@@ -30,17 +30,18 @@ static void on_folder(void *userdata, const struct engine_folder *f)
 	const struct reporter *r = userdata;
 	json_t *e = new_event(r, "folder");
 
-	if (e && json_object_update_new(
-			 e, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, "
-				      "s:s}",
-				      "folder", f->origin, "destination", f->destination, "messages",
-				      (json_int_t)f->messages, "copied", (json_int_t)f->copied,
-				      "present", (json_int_t)f->present, "skipped",
-				      (json_int_t)f->skipped, "failed", (json_int_t)f->failed,
-				      "flags_updated", (json_int_t)f->flags_updated, "bytes",
-				      (json_int_t)f->bytes, "bytes_total",
-				      (json_int_t)f->bytes_total, "created", f->created, "unchanged",
-				      f->unchanged, "result", f->error ? "failed" : "ok")) < 0) {
+	if (e &&
+	    json_object_update_new(
+		    e, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, "
+				 "s:s}",
+				 "folder", f->origin, "destination", f->destination, "messages",
+				 (json_int_t)f->messages, "copied", (json_int_t)f->copied,
+				 "present", (json_int_t)f->present, "skipped",
+				 (json_int_t)f->skipped, "failed", (json_int_t)f->failed,
+				 "flags_updated", (json_int_t)f->flags_updated, "bytes",
+				 (json_int_t)f->bytes, "bytes_total",
+				 (json_int_t)f->bytes_total, "created", f->created, "unchanged",
+				 f->unchanged, "result", f->error ? "failed" : "ok")) < 0) {
 		json_decref(e);
 		return;
 	}
@@ -49,16 +50,17 @@ static void on_folder(void *userdata, const struct engine_folder *f)
 	(void)send_event(r, e);
 }
 
-static void on_trouble(void *userdata, const char *folder, uint32_t uid, const struct mm_err *err)
+static void on_trouble(void *userdata, const char *folder, uint32_t uid,
+		       const struct mm_err *err)
 {
 	const struct reporter *r = userdata;
 	json_t *e = new_event(r, "message");
 
-	if (e && json_object_update_new(
-			 e, json_pack("{s:s?, s:I, s:s, s:s, s:s, s:s}", "folder", folder, "uid",
-				      (json_int_t)uid, "result", "failed", "class",
-				      mm_class_name(err->cls), "text", err->text, "advice",
-				      err->advice)) < 0) {
+	if (e && json_object_update_new(e, json_pack("{s:s?, s:I, s:s, s:s, s:s, s:s}",
+						     "folder", folder, "uid", (json_int_t)uid,
+						     "result", "failed", "class",
+						     mm_class_name(err->cls), "text", err->text,
+						     "advice", err->advice)) < 0) {
 		json_decref(e);
 		return;
 	}
@@ -80,10 +82,8 @@ static void on_note(void *userdata, int level, const char *text)
 
 void reporter_hooks(struct reporter *r, struct engine_hooks *ret)
 {
-	*ret = (struct engine_hooks){.userdata = r,
-				     .folder = on_folder,
-				     .trouble = on_trouble,
-				     .note = on_note};
+	*ret = (struct engine_hooks){
+		.userdata = r, .folder = on_folder, .trouble = on_trouble, .note = on_note};
 }
 
 /* Octets a second, over the last few seconds. */
@@ -117,12 +117,13 @@ int report_progress(struct reporter *r, struct engine *e)
 	update_rate(r, &p);
 	if (r->rate > 1 && p.bytes_total > p.bytes_done)
 		eta = (json_int_t)((double)(p.bytes_total - p.bytes_done) / r->rate) + 1;
-	if (j && json_object_update_new(
-			 j, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "phase", p.phase,
-				      "folder", p.folder, "done", (json_int_t)p.done, "total",
-				      (json_int_t)p.total, "bytes_done", (json_int_t)p.bytes_done,
-				      "bytes_total", (json_int_t)p.bytes_total, "rate",
-				      (json_int_t)r->rate, "eta_seconds", eta)) < 0) {
+	if (j &&
+	    json_object_update_new(
+		    j, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "phase", p.phase,
+				 "folder", p.folder, "done", (json_int_t)p.done, "total",
+				 (json_int_t)p.total, "bytes_done", (json_int_t)p.bytes_done,
+				 "bytes_total", (json_int_t)p.bytes_total, "rate",
+				 (json_int_t)r->rate, "eta_seconds", eta)) < 0) {
 		json_decref(j);
 		return -ENOMEM;
 	}
@@ -143,7 +144,8 @@ int report_done(struct reporter *r, const struct run_summary *s)
 
 int report_config_errors(int fd, char *const *lines, size_t n)
 {
-	_cleanup_(json_decrefp) json_t *j = json_pack("{s:s, s:[]}", "event", "config", "errors");
+	_cleanup_(json_decrefp) json_t *j =
+		json_pack("{s:s, s:[]}", "event", "config", "errors");
 	json_t *list = j ? json_object_get(j, "errors") : NULL;
 
 	if (!list)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine works in a thread of its own; this one tells the parent how it goes and listens for
- * "cancel", signals, and the parent's end. */
+/* The engine works in a thread of its own; this one tells the parent how it goes and listens
+ * for "cancel", signals, and the parent's end. */
 #include <mailmig/clock.h>
 #include <mailmig/jsonio.h>
 #include <mailmig/secret.h>
@@ -14,10 +14,10 @@
 
 #include "worker_internal.h"
 
-#define PROGRESS_USEC	 (500 * USEC_PER_MSEC)
+#define PROGRESS_USEC (500 * USEC_PER_MSEC)
 /* After this a cancelled run waits for no server any more: the daemon must be gone in 20 s. */
 #define CANCEL_GRACE_USEC (10 * USEC_PER_SEC)
-#define COMMAND_MAX	 4096 /* of the parent's words after the job */
+#define COMMAND_MAX       4096 /* of the parent's words after the job */
 
 struct worker {
 	const struct job *job;
@@ -59,13 +59,23 @@ static void on_signal(struct worker *w)
 		cancel(w);
 }
 
-/* The parent says {"cancel":true}, or is gone: then nobody would hear the end of this run, and the
- * next daemon must find the account free. */
+static void obey(struct worker *w)
+{
+	json_t *o = NULL;
+
+	while (jsonio_take(&w->in, &o) == 1) {
+		if (json_is_true(json_object_get(o, "cancel")))
+			cancel(w);
+		json_decref(o);
+	}
+}
+
+/* The parent says {"cancel":true}, or is gone: then nobody would hear the end of this run, and
+ * the next daemon must find the account free. */
 static void on_parent(struct worker *w)
 {
 	char octets[512];
 	ssize_t n = read(w->fd, octets, sizeof(octets));
-	json_t *o = NULL;
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -74,17 +84,14 @@ static void on_parent(struct worker *w)
 		cancel(w);
 		return;
 	}
-	while (jsonio_take(&w->in, &o) == 1) {
-		if (json_is_true(json_object_get(o, "cancel")))
-			cancel(w);
-		json_decref(o);
-	}
+	obey(w);
 }
 
 static void loop(struct worker *w)
 {
 	uint64_t next = clock_deadline(PROGRESS_USEC / 5);
 
+	obey(w);
 	for (;;) {
 		struct pollfd fds[] = {
 			{.fd = w->done_fd, .events = POLLIN},
@@ -174,12 +181,16 @@ static int run_engine(struct worker *w)
 	return 0;
 }
 
-int worker_run(const struct job *job, int fd)
+int worker_run(const struct job *job, int fd, struct buf *said)
 {
 	struct worker w = {
 		.job = job, .fd = fd, .reporter = {.fd = fd, .job = job}, .done_fd = -1};
 	int exit_code;
 
+	if (said) {
+		w.in = *said;
+		*said = (struct buf){0};
+	}
 	w.summary.id = text_dup(job->run_id ? job->run_id : "");
 	w.summary.account = text_dup(job->account);
 	w.summary.job = text_dup(job_kind_name(job->kind));
@@ -194,8 +205,11 @@ int worker_run(const struct job *job, int fd)
 	(void)run_engine(&w);
 	w.summary.finished_usec = clock_wall_usec();
 	exit_code = w.summary.exit_code;
-	(void)report_done(&w.reporter, &w.summary); /* nobody listens: the exit code still tells */
+	(void)report_done(&w.reporter,
+			  &w.summary); /* nobody listens: the exit code still tells */
 	run_summary_done(&w.summary);
+	if (w.in.p)
+		explicit_bzero(w.in.p, w.in.cap); /* a password may have been before it */
 	buf_done(&w.in);
 	closep(&w.done_fd);
 	closep(&w.signal_fd);

@@ -2,6 +2,7 @@
 #ifndef WORKER_INTERNAL_H
 #define WORKER_INTERNAL_H
 
+#include <mailmig/buf.h>
 #include <mailmig/engine.h>
 #include <mailmig/event.h>
 #include <mailmig/job.h>
@@ -22,7 +23,7 @@ int report_config_errors(int fd, char *const *lines, size_t n);
 void reporter_hooks(struct reporter *r, struct engine_hooks *ret);
 
 /* run.c: resolve the secrets and run the job to its end, or until the parent or a signal says
- * stop. Returns the exit code. */
-int worker_run(const struct job *job, int fd);
+ * stop. said: what the parent said already (or NULL). Returns the exit code. */
+int worker_run(const struct job *job, int fd, struct buf *said);
 
 #endif

@@ -15,7 +15,6 @@ import json
 import os
 import select
 import shutil
-import signal
 import subprocess
 
 from harness import mailmig, scratch
@@ -90,19 +89,25 @@ class Via:
 class Proxy:
     """delayproxy before two servers. `origin` and `destination` are what to connect to."""
 
-    def __init__(self, tools, origin, destination, delay_ms):
-        self.delay_ms = delay_ms
+    def __init__(self, tools, origin, destination, delay_ms=0):
         self.process = subprocess.Popen(
             [tools.path("delayproxy"), "--delay-ms", str(delay_ms), str(origin.tls_port),
-             str(destination.tls_port)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            preexec_fn=scratch.end_with_parent)
+             str(destination.tls_port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         ports = json.loads(self.process.stdout.readline())["ports"]
         self.origin, self.destination = Via(origin, ports[0]), Via(destination, ports[1])
 
+    def _order(self, text):
+        self.process.stdin.write(text.encode() + b"\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def delay(self, delay_ms):
+        """Each way, from now on."""
+        self._order("delay %d" % delay_ms)
+
     def counts(self):
         """What passed since the last call: [origin, destination]."""
-        self.process.send_signal(signal.SIGUSR1)
-        return json.loads(self.process.stdout.readline())
+        return self._order("count")
 
     def pids(self):
         return [self.process.pid]
@@ -111,15 +116,16 @@ class Proxy:
         return self
 
     def __exit__(self, *unused):
-        with ending(self.process):
-            pass
-        self.process.stdout.close()
+        self.process.stdin.close()  # which ends it
+        try:
+            self.process.wait(STOP_TIMEOUT)
+        finally:
+            with ending(self.process):
+                self.process.stdout.close()
 
 
 class Direct:
     """The same without a proxy: nothing is counted."""
-
-    delay_ms = 0
 
     def __init__(self, origin, destination):
         self.origin, self.destination = Via(origin), Via(destination)

@@ -8,8 +8,12 @@
  * are printed as the first line, {"ports": […]}. Every octet leaves N milliseconds after it
  * came, at full bandwidth. TCP's own handshake is not delayed (the kernel answers it).
  *
- * SIGUSR1 writes a line with what was counted since the last one, SIGTERM writes it and ends:
- * an array of objects, one for each target, with
+ * Lines on standard input are orders, and each is answered by a line:
+ *
+ *   delay N            from now on; {"delay_ms": N}
+ *   count              what was counted since the last time
+ *
+ * The end of standard input ends it. A count is an array of objects, one for each target:
  *
  *   connections        accepted
  *   bytes_up, _down    from and to the client
@@ -27,16 +31,15 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <mailmig/base.h>
+#include <mailmig/buf.h>
 #include <mailmig/clock.h>
 #include <mailmig/jsonio.h>
 #include <mailmig/parse.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #define READ_SIZE   (256 * 1024)
@@ -82,7 +85,7 @@ struct proxy {
 	struct target targets[TARGETS_MAX];
 	size_t n_targets;
 	struct link *links;
-	int signals;
+	struct buf orders; /* a line that has not ended yet */
 	struct pollfd *fds;
 	size_t fds_cap;
 	char *scratch;
@@ -315,7 +318,7 @@ static void drop_finished(struct proxy *p)
 	}
 }
 
-/* Signals, then listeners, then two for each link in the order of the list. */
+/* Orders, then listeners, then two for each link in the order of the list. */
 static int gather(struct proxy *p, size_t *ret_n, uint64_t *ret_next)
 {
 	uint64_t now = clock_usec();
@@ -334,7 +337,7 @@ static int gather(struct proxy *p, size_t *ret_n, uint64_t *ret_next)
 	}
 
 	*ret_next = USEC_INFINITY;
-	p->fds[n++] = (struct pollfd){.fd = p->signals, .events = POLLIN};
+	p->fds[n++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
 	for (size_t i = 0; i < p->n_targets; i++)
 		p->fds[n++] = (struct pollfd){.fd = p->targets[i].listener, .events = POLLIN};
 
@@ -381,17 +384,42 @@ static int report(struct proxy *p)
 	return 0;
 }
 
-/* 1: end. */
-static int take_signal(struct proxy *p)
+static int obey(struct proxy *p, const char *order)
 {
-	struct signalfd_siginfo info;
+	uint32_t delay_ms;
+
+	if (!strcmp(order, "count"))
+		return report(p);
+
+	if (strncmp(order, "delay ", 6) ||
+	    parse_u32(order + 6, strlen(order + 6), &delay_ms) < 0) {
+		fprintf(stderr, "delayproxy: not an order: %s\n", order);
+		return -EINVAL;
+	}
+
+	p->delay_usec = delay_ms * USEC_PER_MSEC;
+	printf("{\"delay_ms\": %u}\n", delay_ms);
+	return fflush(stdout) ? fail("standard output") : 0;
+}
+
+/* 1: end. */
+static int take_orders(struct proxy *p)
+{
+	char octets[256], *end;
+	ssize_t n = read(STDIN_FILENO, octets, sizeof(octets));
 	int r;
 
-	if (read(p->signals, &info, sizeof(info)) != sizeof(info))
-		return 0;
+	if (n <= 0)
+		return n == 0 ? 1 : fail("standard input");
 
-	r = report(p);
-	return r == 0 && info.ssi_signo != SIGUSR1 ? 1 : r;
+	r = buf_add(&p->orders, octets, (size_t)n);
+	while (r == 0 && (end = memchr(p->orders.p, '\n', p->orders.len))) {
+		*end = '\0';
+		r = obey(p, p->orders.p);
+		buf_consume(&p->orders, (size_t)(end - p->orders.p) + 1);
+	}
+
+	return r;
 }
 
 static int wait_ready(struct proxy *p, size_t n, uint64_t next_usec)
@@ -439,7 +467,7 @@ static int run(struct proxy *p)
 				return r;
 		}
 
-		r = p->fds[0].revents ? take_signal(p) : 0;
+		r = p->fds[0].revents ? take_orders(p) : 0;
 		if (r != 0)
 			return MIN_OF(r, 0);
 	}
@@ -448,19 +476,10 @@ static int run(struct proxy *p)
 static int start(struct proxy *p, char *const *ports)
 {
 	_cleanup_(json_decrefp) json_t *list = json_array();
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return fail("signals");
-
-	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	p->scratch = malloc(READ_SIZE);
 	/* The kernel may otherwise sleep 50 µs longer than asked. */
-	if (p->signals < 0 || !p->scratch || prctl(PR_SET_TIMERSLACK, 1000) < 0)
+	if (!p->scratch || prctl(PR_SET_TIMERSLACK, 1000) < 0)
 		return fail("start");
 
 	for (; *ports; ports++) {
@@ -501,7 +520,7 @@ static void proxy_done(struct proxy *p)
 
 	for (size_t i = 0; i < p->n_targets; i++)
 		closep(&p->targets[i].listener);
-	closep(&p->signals);
+	buf_done(&p->orders);
 	free(p->fds);
 	free(p->scratch);
 }
@@ -512,7 +531,7 @@ int main(int argc, char **argv)
 		{"delay-ms", required_argument, NULL, 'd'},
 		{0},
 	};
-	_cleanup_(proxy_done) struct proxy p = {.signals = -1};
+	_cleanup_(proxy_done) struct proxy p = {0};
 	uint32_t delay_ms = 0;
 	int opt, r = 0;
 

@@ -8,6 +8,24 @@
 
 #define FILE_MAX (64 * 1024) /* its beginnings cost the square of that */
 
+static void fclosep(FILE **f)
+{
+	if (*f)
+		(void)fclose(*f); /* it was only read */
+}
+
+struct listing {
+	struct dirent **v;
+	int n;
+};
+
+static void listing_done(struct listing *l)
+{
+	for (int i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+}
+
 /* From memory that ends where the input ends, so that a sanitizer sees a step beyond it. */
 static void run(const uint8_t *data, size_t n)
 {
@@ -26,8 +44,8 @@ static size_t replay_file(const char *dir, const char *name)
 {
 	_cleanup_(freep) char *path = NULL;
 	_cleanup_(freep) uint8_t *data = malloc(FILE_MAX + 1);
+	_cleanup_(fclosep) FILE *f = NULL;
 	size_t n;
-	FILE *f;
 
 	if (!data || asprintf(&path, "%s/%s", dir, name) < 0) {
 		path = NULL;
@@ -39,7 +57,6 @@ static size_t replay_file(const char *dir, const char *name)
 		return 0;
 	}
 	n = fread(data, 1, FILE_MAX + 1, f);
-	(void)fclose(f); /* it was only read */
 	if (n > FILE_MAX) {
 		fprintf(stderr, "%s: more than %d octets\n", path, FILE_MAX);
 		return 0;
@@ -57,27 +74,23 @@ static int is_visible(const struct dirent *e)
 
 static bool replay_dir(const char *dir)
 {
-	struct dirent **names = NULL;
+	_cleanup_(listing_done) struct listing files = {0};
 	size_t inputs = 0;
 	bool good = true;
-	int n;
 
-	n = scandir(dir, &names, is_visible, alphasort);
-	if (n <= 0) {
+	files.n = scandir(dir, &files.v, is_visible, alphasort);
+	if (files.n <= 0) {
 		fprintf(stderr, "%s: no corpus\n", dir);
-		free(names);
 		return false;
 	}
 
-	for (int i = 0; i < n; i++) {
-		size_t k = replay_file(dir, names[i]->d_name);
+	for (int i = 0; i < files.n; i++) {
+		size_t k = replay_file(dir, files.v[i]->d_name);
 
 		good = good && k > 0;
 		inputs += k;
-		free(names[i]);
 	}
-	free(names);
-	printf("%s: %d files, %zu inputs\n", dir, n, inputs);
+	printf("%s: %d files, %zu inputs\n", dir, files.n, inputs);
 	return good;
 }
 

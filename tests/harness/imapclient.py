@@ -323,5 +323,6 @@ def compare(origin, destination, flags=True, order=True, extra=False, subscribed
                 for f in b if f not in a and b[f]]
     if subscribed:
         theirs = set(destination.subscribed())
-        out += ["%s: not subscribed" % f for f in origin.subscribed() if f in a and f not in theirs]
+        out += ["%s: not subscribed" % f for f in origin.subscribed()
+                if f in a and f in b and f not in theirs]
     return out

@@ -43,6 +43,7 @@ class Proxy:
                 connections end without a word and later ones are refused at once; heal() undoes.
     at_up, at_down: (octets, function): called once when so many octets have passed, before the
                 rest does.
+    at_line:    (regular expression, function): called once before a client's line that matches.
     hold_ok:    a regular expression: an answer line of the server that matches is not passed on;
                 the connection ends instead (the command was done, nobody hears it).
 
@@ -52,12 +53,13 @@ class Proxy:
     ca_file = None
 
     def __init__(self, server, without=(), cut_up=None, cut_down=None, at_up=None, at_down=None,
-                 hold_ok=None):
+                 at_line=None, hold_ok=None):
         self.target = server
         self.without = {w.upper() for w in without}
         self.limits = {"up": cut_up, "down": cut_down}
         self.triggers = {"up": at_up, "down": at_down}
-        self.hold_ok = re.compile(hold_ok.encode()) if hold_ok else None
+        self.at_line = at_line
+        self.hold_ok = hold_ok
         self.octets = {"up": 0, "down": 0}
         self.connections = 0
         self.violations = []
@@ -74,7 +76,7 @@ class Proxy:
         with self.lock:
             self.limits = {"up": None, "down": None}
             self.triggers = {"up": None, "down": None}
-            self.hold_ok = None
+            self.at_line = self.hold_ok = None
             self.dead = False
 
     def stop(self):
@@ -158,9 +160,13 @@ class Proxy:
         """Send one piece on; False: end the connection."""
         if way == "up" and self.without:
             self._watch(kind, piece, after_literal)
+        if way == "up" and kind == "line" and self.at_line and re.search(
+                self.at_line[0].encode(), piece):
+            function, self.at_line = self.at_line[1], None
+            function()
         if way == "down" and kind == "line":
             piece = self._mask(piece)
-            if self.hold_ok and self.hold_ok.search(piece):
+            if self.hold_ok and re.search(self.hold_ok.encode(), piece):
                 return False
         with self.lock:
             before = self.octets[way]

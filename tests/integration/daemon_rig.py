@@ -267,6 +267,7 @@ class Daemon:
         self.conductor = Conductor(self.dir)
         self.notify = Notify(self.dir)
         self.process = None
+        self.spawned = []
         self.env = {"PUPPET_SOCKET": self.conductor.path, "NOTIFY_SOCKET": self.notify.path,
                     "PATH": "/usr/bin:/bin", "MAILMIG_CANCEL_GRACE": "%ds" % (DEADLINE * 2)}
         self.env.update((k, v) for k, v in os.environ.items() if k.endswith("SAN_OPTIONS"))
@@ -306,13 +307,15 @@ class Daemon:
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text)
 
-    def spawn(self, *args, env=None, **keys):
+    def spawn(self, *args, env=None, launcher=(), **keys):
+        """A mailmigd, or a program that becomes one; stopped at the end of the test."""
         with open(self.log_path, "ab") as log:
             # pylint: disable=consider-using-with
-            return subprocess.Popen(
-                [os.path.join(self.bin, "mailmigd"), "--config", self.config, *args],
+            self.spawned.append(subprocess.Popen(
+                [*launcher, os.path.join(self.bin, "mailmigd"), "--config", self.config, *args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**self.env, **(env or {})}, **keys)
+                env={**self.env, **(env or {})}, **keys))
+        return self.spawned[-1]
 
     def start(self, **keys):
         self.process = self.spawn(**keys)
@@ -364,6 +367,10 @@ class Daemon:
         try:
             status = self.stop()
         finally:
+            for process in self.spawned:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
             self.notify.close()
             shutil.rmtree(self.dir)
         assert status in (None, 0), "mailmigd ended with status %s" % status

@@ -160,7 +160,7 @@ def test_pinned_certificate(filled, mm, ca):
             server["tls_fingerprint"] = "00" * 32
             server.pop("tls_ca")
             mm.start()
-            assert_clear(pair.run(rc=6), "fingerprint")
+            assert_clear(pair.run(rc=6), "pinned", "0" * 64)
             with open(cert[0], encoding="ascii") as f:
                 der = ssl.PEM_cert_to_DER_cert(f.read())
             mend(pair, tls_fingerprint=hashlib.sha256(der).hexdigest())
@@ -299,8 +299,8 @@ def test_message_the_destination_refuses(make_pair, mm, ca, origin):
         mm.start()
         done = pair.run(rc=1)
         assert (done["copied"], done["failed"]) == (6, 1)
-        error = assert_clear(done, "INBOX")
-        assert error["uid"] == 4
+        error = assert_clear(done, "larger than the maximum")
+        assert (error["folder"], error["uid"]) == ("INBOX", 4)
         found = pair.differences()
         assert len(found) == 1 and "missing 1 x" in found[0], found
         done = pair.run(rc=1)
@@ -319,8 +319,15 @@ def test_destination_over_quota(make_pair, mm, ca):
         mm.start()
         rc, _, done = mm.run_json(pair.account)
         assert rc in (1, 8)
-        assert 0 < done["copied"] < 8
         assert_clear(done, "quota")
+        with pair.at_destination() as client:
+            there = client.count("INBOX")
+        assert 0 < there < 8
+        assert (done["copied"], done["present"]) == (there, 0)
+        assert done["copied"] + done["failed"] + done["skipped"] == 8
+        rc, _, done = mm.run_json(pair.account)
+        assert rc in (1, 8)
+        assert (done["copied"], done["present"]) == (0, there)
         mm.terminate()
 
 
@@ -385,22 +392,25 @@ def test_too_little_free_space(filled, mm, small_disk):
 
 
 def test_state_directory_read_only(filled, mm, small_disk):
+    mm.globals["min_free"] = "0"
     pair = filled()
     mm.start()
     pair.run()
+    mm.terminate()
     with pair.at_origin() as client:
         corpus.simple(client, "INBOX", 1, first=100)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    rc, _, done = mm.run_json(pair.account)
+    rc, _, done = mm.run_json(pair.account, args=("--local",))
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
     assert rc == 10
     assert_clear(done, mm.state)
+    mm.start()
     pair.run()
     pair.assert_equal()
 
 
 def test_state_file_is_garbage(filled, mm):
-    """A damaged database is named and left alone, not overwritten."""
+    """A damaged database is set aside, not overwritten; the mail is recognised without it."""
     pair = filled()
     mm.start()
     pair.run()
@@ -408,16 +418,15 @@ def test_state_file_is_garbage(filled, mm):
     for extra in ("-wal", "-shm"):
         if os.path.exists(path + extra):
             os.unlink(path + extra)
+    garbage = b"this is not a database\n" * 400
     with open(path, "wb") as out:
-        out.write(b"this is not a database\n" * 400)
-    rc, _, done = mm.run_json(pair.account)
-    assert rc == 10
-    assert_clear(done, path)
-    with open(path, "rb") as f:
-        assert f.read(4) == b"this"
-    os.unlink(path)
-    assert pair.run()["copied"] == 0
+        out.write(garbage)
+    done = pair.run()
+    assert (done["copied"], done["present"]) == (0, 3)
     pair.assert_equal()
+    kept = [name for name in os.listdir(os.path.dirname(path))
+            if open(os.path.join(os.path.dirname(path), name), "rb").read() == garbage]
+    assert len(kept) == 1 and kept[0].startswith(pair.account), kept
 
 
 def test_configuration_errors_are_all_told(mm):

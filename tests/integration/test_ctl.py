@@ -19,10 +19,24 @@ LATER = ("backup restore check verify undo export pause resume enable disable ti
          "import-accounts import-command login secret enroll unenroll report metrics top").split()
 
 
+_started = []
+
+
 @pytest.fixture
 def daemon():
     with FakeDaemon() as fake:
         yield fake
+
+
+@pytest.fixture(autouse=True)
+def end_what_was_started():
+    yield
+    while _started:
+        process = _started.pop()
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            stream.close()
 
 
 def environment(**more):
@@ -33,17 +47,16 @@ def environment(**more):
 
 
 def start(*args, env=None, **keys):
-    return subprocess.Popen([program("mailmigctl"), *args], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env=environment(**(env or {})), **keys)
+    process = subprocess.Popen([program("mailmigctl"), *args], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=environment(**(env or {})), **keys)
+    _started.append(process)
+    return process
 
 
 def ctl(*args, env=None):
     process = start(*args, env=env)
-    try:
-        out, err = process.communicate(timeout=TIMEOUT)
-    finally:
-        process.kill()
+    out, err = process.communicate(timeout=TIMEOUT)
     return process.returncode, out, err
 
 
@@ -465,7 +478,6 @@ def test_plain_progress_on_a_pipe(daemon):
         "bob: 14/18 messages, 1.2/1.6 MiB, 410.0 KiB/s, about 1 s, Sent\n")
     more.set()
     assert process.wait(TIMEOUT) == 0
-    process.communicate()
 
 
 def hold(daemon, answered, *accounts):
@@ -569,7 +581,6 @@ def test_reader_that_leaves_does_not_end_the_run(daemon):
     over.set()
     assert process.wait(TIMEOUT) == 10
     assert "standard output" in process.stderr.read()
-    process.stderr.close()
     assert [c[0] for c in daemon.calls] == ["Run"]
 
 

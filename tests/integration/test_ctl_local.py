@@ -18,7 +18,8 @@ TIMEOUT = 30
 
 # What every played worker begins with: emit(), wait_cancel(), done().
 PROLOGUE = """#!%s
-import json, os, signal, socket, sys
+import ctypes, json, os, signal, socket, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nothing stays when a test fails
 channel = socket.socket(fileno=3)
 def emit(event, **values):
     channel.sendall(json.dumps(dict(values, event=event)).encode() + b"\\0")
@@ -41,6 +42,7 @@ class Local:
     def __init__(self):
         self.dir = scratch.directory()
         self.ctl = os.path.join(self.dir, "mailmigctl")
+        self.processes = []
         shutil.copy(program("mailmigctl"), self.ctl)
 
     def worker(self, body):
@@ -55,23 +57,28 @@ class Local:
     def start(self, *args):
         env = {k: v for k, v in os.environ.items() if k.startswith(("ASAN", "UBSAN", "LSAN"))}
         env.update(PATH=os.environ["PATH"], LC_ALL="C.UTF-8", TZ="UTC", HERE=self.dir)
-        return subprocess.Popen([self.ctl, *args], stdin=subprocess.DEVNULL, text=True, env=env,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([self.ctl, *args], stdin=subprocess.DEVNULL, text=True,
+                                   env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.processes.append(process)
+        return process
 
     def run(self, *args):
         process = self.start(*args)
-        try:
-            out, err = process.communicate(timeout=TIMEOUT)
-        finally:
-            process.kill()
+        out, err = process.communicate(timeout=TIMEOUT)
         return process.returncode, out, err
+
+    def remove(self):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+        scratch.remove(self.dir)
 
 
 @pytest.fixture
 def local():
     made = Local()
     yield made
-    scratch.remove(made.dir)
+    made.remove()
 
 
 def test_worker_is_given_what_it_needs_and_no_more(local):

@@ -206,11 +206,13 @@ def test_colour(daemon, args, env, coloured):
 
 def test_dumb_terminal_gets_no_live_line(daemon):
     go_on = threading.Event()
-    go_on.set()
     running(daemon, go_on)
-    with Terminal("--socket", daemon.path, "run", "bob", TERM="dumb") as t:
+    with Terminal("--socket", daemon.path, "run", "bob", TERM="dumb",
+                  MAILMIG_PROGRESS_INTERVAL="1ms") as t:
+        t.wait_for("bob: 312/1200 messages")
+        go_on.set()
         assert t.end() == 0
-    assert "\033" not in t.text and t.screen()[0].startswith("bob: done")
+    assert "\033" not in t.text and t.screen()[-2].startswith("  flags updated")
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

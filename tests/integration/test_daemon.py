@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """mailmigd: runs, queue, results, bad workers, cancelling; its workers are puppets."""
 
+import os
 import signal
 
 import pytest
@@ -174,6 +175,20 @@ def test_worker_is_started_clean(daemon):
         c.until_done()
 
 
+def test_worker_inherits_nothing(make):
+    """Not even what the daemon itself was started with."""
+    daemon = make()
+    with open("/dev/null", "rb") as surplus:
+        daemon.start(pass_fds=[surplus.fileno()])
+        assert str(surplus.fileno()) in os.listdir("/proc/%d/fd" % daemon.process.pid)
+    with daemon.client() as c:
+        c.follow(accounts=["alice"])
+        worker = daemon.worker()
+        assert worker.facts["fds"] == [0, 1, 2, 3, 4, 5]
+        worker.done()
+        c.until_done()
+
+
 def test_worker_dies_with_the_daemon(make):
     d = make()
     d.start()
@@ -293,6 +308,22 @@ def test_no_worker_program(make):
         _, last = c.until_done()
     assert last["exit_code"] == 10
     assert "could not be started" in last_error(daemon)
+
+
+def test_failed_messages_are_in_the_journal(daemon):
+    with daemon.client() as c:
+        c.follow(accounts=["alice"])
+        worker = daemon.worker()
+        worker.event("message", folder="INBOX", uid=7, result="failed",
+                     text="too large\nfor it\x1b[1m", advice="raise it", **{"class": "too-large"})
+        worker.event("message", folder="Junk", uid=0, result="failed", text="no such folder")
+        worker.event("message", uid=-1, folder=3, text=None)
+        worker.done(result="partial", exit_code=1)
+        events, _ = c.until_done()
+    assert [e["event"] for e in events] == ["message"] * 3 + ["done"]
+    log = daemon.log()
+    assert "alice: INBOX uid 7: too large?for it?[1m; raise it\n" in log
+    assert "alice: Junk: no such folder\n" in log
 
 
 # ---- queue ----

@@ -3,7 +3,6 @@
 
 import os
 import random
-import re
 import select
 import signal
 
@@ -143,7 +142,7 @@ def test_connections_cut(busy, wires, mm, side, way, octets):
 def test_done_but_nobody_heard_it(busy, wires, mm, answer):
     """The server did it, the answer is lost: looked for before it is done again."""
     proxy = wires[1]
-    proxy.hold_ok = re.compile(answer.encode())
+    proxy.hold_ok = answer
     mm.start()
     mm.run_json(busy.account)
     proxy.heal()
@@ -182,6 +181,7 @@ def test_flags_survive_a_kill(busy, wires, mm):
     with busy.at_origin() as ours:
         for message in ours.messages("INBOX"):
             ours.store("INBOX", message.uid, "+FLAGS", "\\Flagged", "late")
-    far.triggers["up"] = (far.octets["up"] + 400, lambda: kill_workers(mm))
-    mm.run_json(busy.account)
+    far.at_line = ("UID STORE", lambda: kill_workers(mm))
+    rc, _, _ = mm.run_json(busy.account)
+    assert rc == 10
     finish(busy)

@@ -69,8 +69,9 @@ static void test_events_are_kept_by_account(void **state)
 	(void)take(&b, "{\"event\":\"folder\",\"account\":\"b\",\"folder\":\"Y\"}");
 	run = take(&b, "{\"event\":\"folder\",\"account\":\"a\",\"folder\":\"Z\"}");
 	assert_int_equal(json_array_size(run->folders), 2);
-	run = take(&b, "{\"event\":\"message\",\"account\":\"a\",\"result\":\"failed\","
-		       "\"class\":\"too-large\"}");
+	run = take(&b,
+		   "{\"event\":\"message\",\"account\":\"a\",\"uid\":1,\"result\":\"failed\","
+		   "\"class\":\"too-large\"}");
 	assert_int_equal(run->reasons.failed[MM_CLASS_TOO_LARGE], 1);
 	assert_null(take(&b, "{\"event\":\"log\",\"text\":\"x\"}"));
 	assert_null(take(&b, "{\"event\":\"of-a-later-version\",\"account\":\"c\"}"));

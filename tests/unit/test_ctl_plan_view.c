@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_capture.h"
 
-static const char *plan(const char *events, const struct look *l)
+static const char *plan_all(const char *events, const struct look *l, bool all)
 {
 	_cleanup_(json_decrefp) json_t *o = json_of(events);
 
-	assert_int_equal(plan_view(capture(), l, o), 0);
+	assert_int_equal(plan_view(capture(), l, o, all), 0);
 	return captured();
+}
+
+static const char *plan(const char *events, const struct look *l)
+{
+	return plan_all(events, l, false);
 }
 
 static void test_table(void **state)
@@ -36,6 +41,31 @@ static void test_nothing_is_invented(void **state)
 		"  Spam                          -        -      -      -  skipped\n");
 }
 
+static void test_idle_folders_are_counted(void **state)
+{
+	static const char idle[] = "[{\"folder\":\"A\",\"destination\":\"A\",\"messages\":7,"
+				   "\"copied\":0,\"present\":7,"
+				   "\"flags_updated\":0,\"unchanged\":true,\"result\":\"ok\"},"
+				   "{\"folder\":\"B\",\"destination\":\"B\",\"messages\":7,"
+				   "\"copied\":0,\"present\":7,"
+				   "\"flags_updated\":0,\"result\":\"ok\"}]";
+	static const char mixed[] =
+		"[{\"folder\":\"A\",\"destination\":\"A\",\"result\":\"ok\"},"
+		"{\"folder\":\"B\",\"destination\":\"B\",\"result\":\"failed\",\"text\":\"no\"}"
+		","
+		"{\"folder\":\"C\",\"destination\":\"C\",\"result\":\"ok\",\"flags_updated\":1}"
+		","
+		"{\"folder\":\"D\",\"destination\":\"D\",\"result\":\"ok\",\"failed\":1}]";
+
+	assert_string_equal(plan(idle, &pipe_look), "  2 folders: nothing to do\n");
+	assert_non_null(strstr(plan_all(idle, &pipe_look, true), "\n  B       ->  B"));
+	assert_null(strstr(plan(mixed, &pipe_look), "  A "));
+	assert_non_null(strstr(capture_text, "failed: no\n"));
+	assert_non_null(strstr(capture_text, "  C       ->  C"));
+	assert_non_null(strstr(capture_text, "  D       ->  D"));
+	assert_non_null(strstr(capture_text, "\n  1 other folder: nothing to do\n"));
+}
+
 static void test_fits(void **state)
 {
 	static const char events[] =
@@ -57,6 +87,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_nothing_is_invented),
+		cmocka_unit_test(test_idle_folders_are_counted),
 		cmocka_unit_test(test_fits),
 	};
 

@@ -33,7 +33,8 @@ static void test_line_at_usual_widths(void **state)
 	} rows[] = {
 		{40, false, " 25%  312/1200  4.2 MiB/s  ETA 3:00"},
 		{80, false,
-		 "[##........]   25%  312/1200  48/190 MiB  4.2 MiB/s  ETA 3:00  Archiv/Übersic.."},
+		 "[##........]   25%  312/1200  48/190 MiB  4.2 MiB/s  ETA 3:00  "
+		 "Archiv/Übersic.."},
 		{200, false,
 		 "[1:05]  [#######.......................]   25%  312/1200 messages  48/190 "
 		 "MiB  "
@@ -163,17 +164,17 @@ static void test_from_json(void **state)
 {
 	static const char *const odd[] = {
 		"{}", "{\"done\":-1,\"total\":\"x\",\"rate\":null,\"eta_seconds\":null}",
-		"{\"done\":[],\"folder\":7,\"eta_seconds\":-1,\"bytes_total\":1e300}"};
+		"{\"done\":[],\"folder\":7,\"eta_seconds\":0,\"bytes_total\":1e300}"};
 	_cleanup_(json_decrefp) json_t *o =
 		json_of("{\"phase\":\"transfer\",\"folder\":\"INBOX\",\"done\":1,\"total\":2,"
-			"\"bytes_done\":3,\"bytes_total\":4,\"rate\":5.7,\"eta_seconds\":0}");
+			"\"bytes_done\":3,\"bytes_total\":4,\"rate\":5.7,\"eta_seconds\":6}");
 	struct progress p;
 
 	progress_from_json(&p, o);
 	assert_string_equal(p.phase, "transfer");
 	assert_string_equal(p.folder, "INBOX");
 	assert_true(p.done == 1 && p.total == 2 && p.bytes_done == 3 && p.bytes_total == 4);
-	assert_true(p.rate == 5 && p.eta_seconds == 0);
+	assert_true(p.rate == 5 && p.eta_seconds == 6);
 
 	for (size_t i = 0; i < ELEMENTS(odd); i++) {
 		_cleanup_(json_decrefp) json_t *bad = json_of(odd[i]);

@@ -66,6 +66,35 @@ static void test_no_rate_out_of_nothing(void **state)
 	assert_non_null(strstr(summary(&s, NULL), "bob: done (run"));
 }
 
+static void test_measured_time(void **state)
+{
+	static const struct {
+		uint64_t told_sec, measured_msec, duration_msec;
+	} rows[] = {
+		{1, 1300, 1300}, {0, 850, 850},      {2, 1001, 1001},
+		{1, 2000, 1000}, /* we came later, or waited for its turn: not the run's */
+		{10, 12, 10000}, {10, 90000, 10000},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		struct run_summary s = sample();
+
+		s.finished_usec = s.started_usec + rows[i].told_sec * USEC_PER_SEC;
+		run_view_refine(&s, rows[i].measured_msec * USEC_PER_MSEC);
+		assert_int_equal(s.finished_usec - s.started_usec,
+				 rows[i].duration_msec * USEC_PER_MSEC);
+	}
+}
+
+static void test_short_run_that_was_measured(void **state)
+{
+	struct run_summary s = sample();
+
+	s.finished_usec = s.started_usec + 500 * USEC_PER_MSEC;
+	assert_non_null(strstr(summary(&s, NULL), "bob: done in 500 ms (run"));
+	assert_non_null(strstr(capture_text, "1.5 MiB, 3.1 MiB/s\n"));
+}
+
 static void test_reasons(void **state)
 {
 	struct run_summary s = sample();
@@ -84,17 +113,20 @@ static void test_reasons(void **state)
 	assert_non_null(
 		strstr(capture_text, "  skipped                 1  (1 held for safety)\n"));
 	assert_non_null(strstr(capture_text, "bob: done, but not everything in 10 s"));
+	r.failed[MM_CLASS_TOO_LARGE] = 9; /* reported at each of several attempts */
+	assert_non_null(strstr(summary(&s, &r), "  failed                  5\n"));
 }
 
 static void test_reasons_are_counted_from_events(void **state)
 {
 	static const char *const events[] = {
-		"{\"result\":\"failed\",\"class\":\"too-large\"}",
-		"{\"result\":\"failed\",\"class\":\"too-large\"}",
-		"{\"result\":\"skipped\",\"class\":\"refused\"}",
-		"{\"result\":\"failed\",\"class\":\"no such class\"}",
-		"{\"result\":\"failed\"}",
-		"{\"result\":\"copied\",\"class\":\"refused\"}",
+		"{\"uid\":7,\"result\":\"failed\",\"class\":\"too-large\"}",
+		"{\"uid\":7,\"result\":\"failed\",\"class\":\"too-large\"}",
+		"{\"uid\":7,\"result\":\"skipped\",\"class\":\"refused\"}",
+		"{\"uid\":7,\"result\":\"failed\",\"class\":\"no such class\"}",
+		"{\"uid\":7,\"result\":\"failed\"}",
+		"{\"uid\":7,\"result\":\"copied\",\"class\":\"refused\"}",
+		"{\"result\":\"failed\",\"class\":\"too-large\"}", /* of a folder */
 		"{}",
 	};
 	struct reasons r = {0};
@@ -194,6 +226,8 @@ static void test_folder_line(void **state)
 		 "\"skipped\":1,\"failed\":2,\"flags_updated\":3,\"created\":true}",
 		 "Sent -> Sent Items: 0 copied, 7 already there, 1 skipped, 2 failed, 3 flags "
 		 "updated, created\n"},
+		{"{\"folder\":\"Sent\",\"copied\":0,\"result\":\"failed\",\"text\":\"no\"}",
+		 "Sent: 0 copied; no\n"},
 		{"{}", ": 0 copied\n"},
 	};
 
@@ -205,18 +239,40 @@ static void test_folder_line(void **state)
 	}
 }
 
+static void test_message_line(void **state)
+{
+	static const struct {
+		const char *event, *line;
+	} rows[] = {
+		{"{\"folder\":\"INBOX\",\"uid\":7,\"result\":\"failed\",\"text\":\"no\"}",
+		 "INBOX uid 7: failed: no\n"},
+		{"{\"folder\":\"INBOX\",\"uid\":0,\"result\":\"failed\"}", "INBOX: failed\n"},
+		{"{\"folder\":null,\"result\":\"failed\",\"text\":\"no\"}", "failed: no\n"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		_cleanup_(json_decrefp) json_t *o = json_of(rows[i].event);
+
+		run_view_message(capture(), o);
+		assert_string_equal(captured(), rows[i].line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_done),
 		cmocka_unit_test(test_no_rate_out_of_nothing),
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_measured_time),
+		cmocka_unit_test(test_short_run_that_was_measured),
 		cmocka_unit_test(test_reasons_are_counted_from_events),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_the_end_of_many_errors_is_said),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_results),
 		cmocka_unit_test(test_folder_line),
+		cmocka_unit_test(test_message_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, capture_teardown);

@@ -62,6 +62,8 @@ static void test_length(void **state)
 	char buf[48];
 
 	assert_string_equal(when_length(buf, sizeof(buf), 6 * USEC_PER_SEC), "6 s");
+	assert_string_equal(when_length(buf, sizeof(buf), 0), "less than 1 s");
+	assert_string_equal(when_length(buf, sizeof(buf), 850 * USEC_PER_MSEC), "850 ms");
 	assert_string_equal(when_length(buf, sizeof(buf), 192 * USEC_PER_SEC), "3 min 12 s");
 }
 

@@ -126,7 +126,7 @@ static void test_order_and_limit(void **state)
 	_cleanup_(history_freep) struct history *h = open_ok();
 	char ids[64] = "";
 
-	finish(h, "b", "alice", 20, RUN_OK);
+	finish(h, "e", "alice", 20, RUN_OK);
 	finish(h, "a", "alice", 10, RUN_FAILED);
 	finish(h, "d", "alice", 30, RUN_FAILED);
 	finish(h, "c", "alice", 30, RUN_CANCELLED);
@@ -134,7 +134,7 @@ static void test_order_and_limit(void **state)
 	assert_int_equal(history_begin(h, "y", "alice", "sync", 50, NULL), 0);
 
 	assert_int_equal(history_list(h, "alice", 10, collect, ids, NULL), 0);
-	assert_string_equal(ids, "d c b a ");
+	assert_string_equal(ids, "d c e a ");
 	*ids = '\0';
 	assert_int_equal(history_list(h, "alice", 2, collect, ids, NULL), 0);
 	assert_string_equal(ids, "d c ");

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 /* ---- a service on a loop in a thread of its own, and our client against it ---- */
@@ -52,10 +53,12 @@ static void do_release(struct varlink_call *call, const json_t *parameters, void
 static void do_peer(struct varlink_call *call, const json_t *parameters, void *userdata)
 {
 	const struct varlink_peer *p = varlink_call_peer(call);
+	gid_t last = p->n_groups > 0 ? p->groups[p->n_groups - 1] : 0;
 
-	varlink_call_reply(call, json_pack("{s:I, s:I, s:I, s:I}", "uid", (json_int_t)p->uid,
-					   "gid", (json_int_t)p->gid, "pid", (json_int_t)p->pid,
-					   "groups", (json_int_t)p->n_groups));
+	varlink_call_reply(call, json_pack("{s:I, s:I, s:I, s:I, s:I}", "uid",
+					   (json_int_t)p->uid, "gid", (json_int_t)p->gid, "pid",
+					   (json_int_t)p->pid, "groups",
+					   (json_int_t)p->n_groups, "last", (json_int_t)last));
 }
 
 static void do_stop(struct varlink_call *call, const json_t *parameters, void *userdata)
@@ -263,14 +266,28 @@ static void test_gone(void **state)
 
 static void test_peer(void **state)
 {
-	_cleanup_(varlink_client_freep) struct varlink_client *c = connect_ok();
-	_cleanup_(json_decrefp) json_t *p = call(c, "org.example.Test.Peer", NULL, NULL);
-	int n = getgroups(0, NULL);
+	_cleanup_(varlink_client_freep) struct varlink_client *c = NULL;
+	_cleanup_(json_decrefp) json_t *p = NULL;
+	static const gid_t groups[] = {12345, 23456, 34567};
+	gid_t before[64];
+	int n = getgroups(ELEMENTS(before), before);
 
+	assert_true(n >= 0);
+	/* The system call itself is for this thread alone; the service's keeps its groups. */
+	if (geteuid() == 0)
+		assert_int_equal(syscall(SYS_setgroups, ELEMENTS(groups), groups), 0);
+	c = connect_ok();
+	if (geteuid() == 0)
+		assert_int_equal(syscall(SYS_setgroups, n, before), 0);
+
+	p = call(c, "org.example.Test.Peer", NULL, NULL);
 	assert_int_equal(json_integer_value(json_object_get(p, "uid")), geteuid());
 	assert_int_equal(json_integer_value(json_object_get(p, "gid")), getegid());
 	assert_int_equal(json_integer_value(json_object_get(p, "pid")), getpid());
-	assert_int_equal(json_integer_value(json_object_get(p, "groups")), n);
+	assert_int_equal(json_integer_value(json_object_get(p, "groups")),
+			 geteuid() == 0 ? (int)ELEMENTS(groups) : n);
+	if (geteuid() == 0)
+		assert_int_equal(json_integer_value(json_object_get(p, "last")), 34567);
 }
 
 /* ---- the client against what a daemon never says ---- */

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers and programs of the integration tests."""
+
+from integration.conftest import ca, destination, origin, programs  # noqa: F401  pylint: disable=unused-import
