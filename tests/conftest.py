@@ -46,6 +46,7 @@ def pytest_sessionstart():
     def end(*_):
         raise KeyboardInterrupt
 
+    scratch.use_memory()
     signal.signal(signal.SIGTERM, end)  # with all clean-up, as after ^C
 
 

@@ -3,7 +3,6 @@
 #include <mailmig/clock.h>
 #include <mailmig/fs.h>
 #include <mailmig/parse.h>
-#include <mailmig/stream.h>
 #include <mailmig/text.h>
 #include <stdio.h>
 #include <string.h>

@@ -48,6 +48,7 @@ class Bench:
         self.results = report.Results()
         self.notes = []
         self.left = 0
+        self.octets = {}  # of each user at the origin
         self.changes = 0
         missing = self.tools.mailmig_missing()
         self.with_mailmig = not missing and not options.skip_mailmig
@@ -70,8 +71,8 @@ class Bench:
     def _server(self, stack, ca, name, users):
         server = dovecot.Dovecot(users or {"nobody": "secret"}, ca=ca, name=name,
                                  fsync=self.options.fsync)
-        stack.callback(server.stop)
         self._move_mail(stack, server)
+        stack.callback(server.stop)
         return server.start()
 
     def _move_mail(self, stack, server):
@@ -93,6 +94,7 @@ class Bench:
     def mailbox(self, user, n):
         self.origin.add_user(user)
         messages, octets = corpus.bench_maildir(self.origin, user, n)
+        self.octets[user] = octets
         with Client(self.origin, user) as client:  # the server's own indexes, before any clock
             client.counts()
         say("%s: %d messages, %.1f MB" % (user, messages, octets / 1e6))
@@ -108,6 +110,7 @@ class Bench:
         self.origin.add_user(user)
         with Client(self.origin, user) as client:
             corpus.simple(client, "INBOX", 1, size=BIG_MESSAGE)
+        self.octets[user] = BIG_MESSAGE
 
     def change(self, user):
         """100 new messages in five folders, \\Draft on 500 messages set (or taken away again)."""
@@ -153,24 +156,40 @@ class Bench:
 
     # ---- measuring ----
 
-    def sample(self, mailbox, scenario, one, act):
-        """One run: counted where there is a proxy, with the disk's backlog gone before it."""
-        os.sync()
-        one.line.counts()
-        meanwhile = load.Load([self.origin.process.pid, self.destination.process.pid],
-                              one.line.pids())
+    def sample(self, mailbox, scenario, one, run):
+        """One run, counted where there is a proxy."""
+        meanwhile = None
+
+        def begin():
+            nonlocal meanwhile
+            self._make_ready(one.user if scenario == "first" else None)
+            one.line.counts()
+            meanwhile = self._load(one)
+
         try:
-            cost = act()
+            cost = run(begin)
         except RuntimeError:
             for server in (self.origin, self.destination):
                 say("%s said last:\n%s" % (server.name, server.log()[-2000:]))
             raise
         cost.update(meanwhile.end(cost["cpu_seconds"]))
-        got = self.results.add(mailbox, scenario, one.name, cost, one.line.counts())
+        self._add(mailbox, scenario, one, cost, one.line.counts())
+
+    def _make_ready(self, user):
+        """Neither the disk's backlog nor where memory comes from may decide."""
+        os.sync()
+        if user:
+            load.warm_memory(self.octets[user])
+
+    def _load(self, one):
+        return load.Load([self.origin.process.pid, self.destination.process.pid], one.line.pids())
+
+    def _add(self, mailbox, scenario, one, cost, counts=None):
+        got = self.results.add(mailbox, scenario, one.name, cost, counts)
         say("  %-34s %-8s %8.3f s  cpu %6.2f s  elsewhere %4.2f  %s" % (
             mailbox + " " + scenario, one.name, got["seconds"], got["cpu_seconds"],
-            got["elsewhere_cpus"],
-            "%d round trips" % got["round_trips"] if "round_trips" in got else ""))
+            got.get("elsewhere_cpus", 0),
+            "%d round trips" % got["round_trips"] if counts else ""))
 
     def check(self, user, one):
         """The destination says what it holds."""
@@ -196,7 +215,7 @@ class Bench:
                         self.sample(mailbox, "idle", one, one.run)
                 if "mbsync" in field:
                     mbsync = field["mbsync"]
-                    self.sample(mailbox, "idle-new-only", mbsync, lambda m=mbsync: m.run(flags=False))
+                    self.sample(mailbox, "idle-new-only", mbsync, lambda begin, m=mbsync: m.run(begin, flags=False))
             self.change(user)
             for one in field.values():
                 if one.incremental:
@@ -205,12 +224,10 @@ class Bench:
 
     def alone(self, mailbox, ceiling):
         target = self.fresh_target()
-        os.sync()
-        got = ceiling.alone(target)
+        got = ceiling.alone(target, lambda name: self._make_ready(ceiling.user))
         self.forget(target)
         for what in ("upload", "download"):
-            self.results.add(mailbox, what, "ceiling", got[what])
-            say("  %-34s %-8s %8.3f s" % (mailbox + " " + what, "ceiling", got[what]["seconds"]))
+            self._add(mailbox, what, ceiling, got[what])
 
     def counted(self, mailbox, user):
         """First sync, only to be able to, and nothing to do: with a delay, so that an answer can

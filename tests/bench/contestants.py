@@ -8,7 +8,8 @@ run() does it once more and returns what it cost, as a dict:
     cpu_seconds  user and system time of the client side
     rss_kib      peak resident memory of the process that does the work
 
-and whatever else it can tell. The servers' own cost is nobody's; it is the same for all."""
+and whatever else it can tell. run() calls begin() when all is prepared and the clock is about to
+start."""
 
 import contextlib
 import json
@@ -158,7 +159,7 @@ class Contestant:
             out.write(password)
         os.chmod(self.password_file, 0o600)
 
-    def run(self):
+    def run(self, begin=lambda: None):
         raise NotImplementedError
 
     def close(self):
@@ -180,22 +181,32 @@ class Ceiling(Contestant):
                 "--password-file", self.password_file, "--user", self.user,
                 "--origin", str(self.line.origin.tls_port), *more]
 
-    def transfer(self, *users):
-        _, out = measure(self.tools, self.dir, self._command(
+    def transfer(self, begin, *users):
+        """begin(name) before each of what is measured."""
+        process = subprocess.Popen(self._command(
             "transfer", "--load", str(self.direct.origin.tls_port),
             "--destination", str(self.line.destination.tls_port),
-            "--prepare", str(self.direct.destination.tls_port), *users))
-        return json.loads(out)
+            "--prepare", str(self.direct.destination.tls_port), *users),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=scratch.end_with_parent)
+        with ending(process), process.stdin, process.stdout:
+            for line in process.stdout:
+                if not line.startswith(b"ready "):
+                    return json.loads(line)
+                begin(line.split()[1].decode())
+                process.stdin.write(b"go\n")
+                process.stdin.flush()
+        raise RuntimeError("rawcopy failed")
 
-    def run(self):
-        return self.transfer("--both-user", self.target)["both"]
+    def run(self, begin=lambda: None):
+        return self.transfer(lambda name: begin(), "--both-user", self.target)["both"]
 
-    def alone(self, target):
+    def alone(self, target, begin=lambda name: None):
         """Upload and download, each by itself."""
-        return self.transfer("--upload-user", target)
+        return self.transfer(begin, "--upload-user", target)
 
-    def conversation(self):
+    def conversation(self, begin=lambda: None):
         """Connect, log in, LIST-STATUS, log out: one side."""
+        begin()
         _, out = measure(self.tools, self.dir, self._command("list"))
         return json.loads(out)
 
@@ -254,7 +265,8 @@ class Mbsync(Contestant):
         os.chmod(path, 0o600)
         return path
 
-    def run(self, flags=True):
+    def run(self, begin=lambda: None, flags=True):
+        begin()
         rc = self.with_flags if flags else self.without_flags
         cost, _ = measure(self.tools, self.dir, [shutil.which("mbsync"), "-q", "-c", rc, "-a"],
                           env={"PATH": os.environ["PATH"], "HOME": self.dir, "LC_ALL": "C.UTF-8"})
@@ -305,7 +317,8 @@ class Mailmig(Contestant):
             else:
                 os.environ["MAILMIG_BUILD"] = before
 
-    def run(self):
+    def run(self, begin=lambda: None):
+        begin()
         daemon = self._daemon_cpu()
         with self._our_programs():
             command = self.mm.command("--json", "run", "bench")

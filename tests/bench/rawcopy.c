@@ -11,7 +11,8 @@
  * The clock runs from before connect() until the connection is closed after LOGOUT: TCP, TLS,
  * login and transfer are in; loading and making folders are not. The upload is MULTIAPPEND with
  * LITERAL+, all commands sent without waiting; the download one UID FETCH for each folder, all
- * sent at once. Prints one JSON object. */
+ * sent at once. Before each of the three "ready NAME" is printed and a line of standard input
+ * waited for; at the end, one JSON object. */
 
 #include "rawimap.h"
 
@@ -360,15 +361,36 @@ static int both(const struct options *o, const struct folders *f, const struct u
 	return r < 0 ? r : task.result;
 }
 
+/* Say what comes next and wait for a line, or the end, of standard input: whoever measures us
+ * begins here. */
+static int wait_for_go(const char *name)
+{
+	int c;
+
+	if (printf("ready %s\n", name) < 0 || fflush(stdout) == EOF)
+		return raw_fail("standard output: %m");
+
+	do
+		c = getchar();
+	while (c != '\n' && c != EOF);
+	return 0;
+}
+
 enum what { UPLOAD, DOWNLOAD, BOTH };
 
 static int measure(const struct options *o, enum what what, const struct folders *f,
 		   const struct upload *u, json_t *into, const char *name)
 {
-	uint64_t start = clock_usec();
-	double cpu = cpu_seconds();
+	uint64_t start;
+	double cpu;
 	int r;
 
+	r = wait_for_go(name);
+	if (r < 0)
+		return r;
+
+	start = clock_usec();
+	cpu = cpu_seconds();
 	if (what == UPLOAD)
 		r = upload(o, o->upload_user, u);
 	else if (what == DOWNLOAD)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into a worker: counts the calls by which it changes anything outside itself, and ends
- * it by SIGKILL right before the n-th.
+/* Preloaded into a worker: counts the calls by which it changes anything outside itself, hears of it
+ * or waits for it, and ends it by SIGKILL right before the n-th.
  *
  * KILLAT_N:     the n-th call, from 1; 0: none, only count.
  * KILLAT_COUNT: a file that gets the number of calls, as text, when the worker ends by itself. */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -63,3 +64,5 @@ COUNTED(ssize_t, sendto,
 	(int fd, const void *p, size_t n, int flags, const struct sockaddr *to, socklen_t len), fd,
 	p, n, flags, to, len)
 COUNTED(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), fd, m, flags)
+COUNTED(ssize_t, recv, (int fd, void *p, size_t n, int flags), fd, p, n, flags)
+COUNTED(int, poll, (struct pollfd *fds, nfds_t n, int msec), fds, n, msec)

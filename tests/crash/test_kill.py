@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the worker at the n-th call by which it changes anything, then one more run: every
-message is there once, with its flags and its date. A spread of points usually, all of them with
-MAILMIG_LONG=1."""
+"""kill -9 of the worker at the n-th call by which it changes anything, hears of it or waits for it,
+then one more run: every message is there once, with its flags and its date. A spread of points
+usually, all of them with MAILMIG_LONG=1."""
 
 import contextlib
 import itertools
@@ -21,7 +21,7 @@ from harness.mailmig import Mailmig, program
 from harness.proxy import Proxy
 
 LONG = bool(os.environ.get("MAILMIG_LONG"))
-POINTS = 5  # of each kind of server, in a short run
+POINTS = 8  # of each kind of server, in a short run
 TIMEOUT = 40
 DATE = "01-Jan-2018 10:00:00 +0000"
 

@@ -10,13 +10,29 @@ import time
 
 PR_SET_PDEATHSIG = 1
 
+MEMORY = "/dev/shm"
+MEMORY_ENOUGH = 2 * 1024 * 1024 * 1024
+
+_base = "/tmp"
 _made = set()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def use_memory():
+    """Put what comes from now on into memory, where there is enough: thousands of small files go
+    faster there. Not for measuring."""
+    global _base
+    try:
+        room = os.statvfs(MEMORY)
+    except OSError:
+        return
+    if os.access(MEMORY, os.W_OK) and room.f_bavail * room.f_frsize >= MEMORY_ENOUGH:
+        _base = MEMORY
+
+
 def directory():
     """A new directory. Its path is short: those of Unix sockets in it end at 107 octets."""
-    path = tempfile.mkdtemp(prefix="mm", dir="/tmp")
+    path = tempfile.mkdtemp(prefix="mm", dir=_base)
     _made.add(path)
     return path
 

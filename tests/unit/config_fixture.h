@@ -33,7 +33,7 @@ static inline int fixture_setup(void **state)
 	if (!f)
 		return -1;
 	(void)umask(022);
-	strcpy(f->dir, "/tmp/mailmig-config-XXXXXX");
+	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/mailmig-config-XXXXXX");
 	*state = f;
 	return mkdtemp(f->dir) ? 0 : -1;
 }

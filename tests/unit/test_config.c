@@ -214,8 +214,8 @@ static void test_same_user(void **state)
 {
 	static const char *const servers[] = {
 		"{ name = \"s\"; host = \"h\"; }, { name = \"t\"; host = \"i\"; }",
-		"{ name = \"s\"; host = \"h\"; port = 1; }, { name = \"t\"; host = \"h\"; port "
-		"= 2; }",
+		("{ name = \"s\"; host = \"h\"; port = 1; }, "
+		 "{ name = \"t\"; host = \"h\"; port = 2; }"),
 		"{ name = \"s\"; host = \"h\"; port = 1; }, { name = \"t\"; host = \"h\"; }",
 	};
 

@@ -60,7 +60,7 @@ static void test_switched_on(void **state)
 	assert_int_equal(f->config->n_accounts, 2);
 
 	/* It says that the settings at its top show the default values. */
-	strcpy(plain.dir, f->dir);
+	memcpy(plain.dir, f->dir, sizeof(plain.dir));
 	fixture_write(&plain, "plain.conf", "");
 	assert_int_equal(fixture_load(&plain, "plain.conf"), 0);
 	assert_string_equal(f->config->state_dir, plain.config->state_dir);

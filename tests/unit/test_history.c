@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <mailmig/buf.h>
 #include <mailmig/history.h>
 #include <sqlite3.h>
 
@@ -116,15 +117,14 @@ static void test_round_trip(void **state)
 
 static int collect(struct run_summary *s, void *userdata)
 {
-	strcat(userdata, s->id);
-	strcat(userdata, " ");
+	(void)buf_addf(userdata, "%s ", s->id); /* a failure shows in the comparison */
 	return strcmp(s->id, "stop") == 0 ? -ECANCELED : 0;
 }
 
 static void test_order_and_limit(void **state)
 {
 	_cleanup_(history_freep) struct history *h = open_ok();
-	char ids[64] = "";
+	_cleanup_(buf_done) struct buf ids = {0};
 
 	finish(h, "e", "alice", 20, RUN_OK);
 	finish(h, "a", "alice", 10, RUN_FAILED);
@@ -133,17 +133,17 @@ static void test_order_and_limit(void **state)
 	finish(h, "x", "bob", 40, RUN_OK);
 	assert_int_equal(history_begin(h, "y", "alice", "sync", 50, NULL), 0);
 
-	assert_int_equal(history_list(h, "alice", 10, collect, ids, NULL), 0);
-	assert_string_equal(ids, "d c e a ");
-	*ids = '\0';
-	assert_int_equal(history_list(h, "alice", 2, collect, ids, NULL), 0);
-	assert_string_equal(ids, "d c ");
+	assert_int_equal(history_list(h, "alice", 10, collect, &ids, NULL), 0);
+	assert_string_equal(buf_str(&ids), "d c e a ");
+	buf_reset(&ids);
+	assert_int_equal(history_list(h, "alice", 2, collect, &ids, NULL), 0);
+	assert_string_equal(buf_str(&ids), "d c ");
 	assert_int_equal(history_last_success(h, "alice"), 25);
 
 	finish(h, "stop", "alice", 60, RUN_OK);
-	*ids = '\0';
-	assert_int_equal(history_list(h, "alice", 10, collect, ids, NULL), -ECANCELED);
-	assert_string_equal(ids, "stop ");
+	buf_reset(&ids);
+	assert_int_equal(history_list(h, "alice", 10, collect, &ids, NULL), -ECANCELED);
+	assert_string_equal(buf_str(&ids), "stop ");
 }
 
 static void test_running_becomes_interrupted(void **state)

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real server behind a bad one: passes commands on, but answers some as it is told. For
+tests/dialogues/*.dlg: what the client is told is wrong, what is stored is real.
+
+Rules are those of scripted.py (`on REGEX`, `once REGEX`, searched in the whole command, literals
+included), and so are send, raw, repeat, delay, silence, close and drop. Without a rule a command
+and its answer are passed on. More actions:
+
+    edit REGEX => TEXT     in each response to this command, in the order given; before `pass`.
+                           The regex sees the response with its literals and its CRLF; $1… and
+                           Python's escapes in TEXT. A response that becomes empty is dropped.
+    edit1 REGEX => TEXT    the same, used up after the first response that it matches
+    ask REGEX => TEXT      the same for the command on its way to the server
+    pass                   send the command on, relay the answer
+    do                     send the command on, keep the answer back
+    greet                  (at the connection) the real greeting
+
+Before the first rule: the greeting, `edit` for all responses, and `without WORD …`: capabilities
+that are not offered."""
+
+import re
+import select
+import socket
+import struct
+import threading
+
+from .wire import LITERAL
+
+LINE_MAX = 4 * 1024 * 1024
+ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
+           "pass", "do", "greet", "starttls")
+EDITS = ("edit", "edit1", "ask")
+
+
+class _End(Exception):
+    pass
+
+
+def _unescape(text):
+    return text.encode("latin-1", "backslashreplace").decode("unicode_escape").encode("latin-1")
+
+
+class Edit:
+    """One substitution in octets."""
+
+    def __init__(self, rest, once):
+        regex, arrow, text = rest.partition("=>")
+        if not arrow:
+            raise ValueError("edit without =>: %s" % rest)
+        self.regex = re.compile(regex.strip().encode("latin-1"), re.S | re.I)
+        self.text = _unescape(text.strip())
+        self.once = once
+        self.used = False
+
+    def __call__(self, octets):
+        if self.used:
+            return octets
+
+        def one(match):
+            self.used = self.once
+            return re.sub(rb"\$(\d)", lambda m: match.group(int(m.group(1))) or b"", self.text)
+
+        return self.regex.sub(one, octets, 1 if self.once else 0)
+
+
+class Script:
+    """What to do, out of lines of text."""
+
+    def __init__(self, lines):
+        self.without, self.edits, self.greeting, self.rules = set(), [], [], []
+        actions = None
+        for line in lines:
+            word, _, rest = line.partition(" ")
+            if word in ("on", "once"):
+                actions = []
+                self.rules.append([re.compile(rest, re.I | re.S), word == "once", actions])
+            elif word == "without":
+                self.without |= set(rest.upper().split())
+            elif word in ACTIONS:
+                value = Edit(rest, word == "edit1") if word in EDITS else rest
+                if actions is None and word in ("edit", "edit1"):
+                    self.edits.append(value)
+                else:
+                    (self.greeting if actions is None else actions).append((word, value))
+            else:
+                raise ValueError("unknown word: %s" % line)
+
+
+class Quirky:
+    """Stands before `server` (host, port) on a port of the system's choice.
+
+    tls:      an ssl.SSLContext: implicit TLS, or what a `starttls` action begins.
+    heard:    all commands, as text. in_clear: those that came without encryption."""
+
+    host = "localhost"
+
+    def __init__(self, server, script, tls=None, implicit=False, ca_file=None):
+        self.target = server
+        self.script = script
+        self.tls = tls
+        self.implicit = implicit
+        self.ca_file = ca_file
+        self.heard = []
+        self.in_clear = []
+        self.connections = 0
+        self.lock = threading.Lock()
+        self.stopped = threading.Event()
+        self.threads = []
+        self.sockets = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.tls_port = self.listener.getsockname()[1]
+        self.spawn(self._accept)
+
+    def stop(self):
+        self.stopped.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        for sock in list(self.sockets):
+            _shut(sock)
+        for thread in self.threads:
+            thread.join()
+        self.listener.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.stop()
+
+    def spawn(self, target, *args):
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.sockets.append(sock)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.spawn(_Connection(self, sock).serve)
+
+    def take_rule(self, text):
+        with self.lock:
+            for rule in self.script.rules:
+                match = rule[0].search(text)
+                if match:
+                    if rule[1]:
+                        self.script.rules.remove(rule)
+                    return match, rule[2]
+        return None, [("pass", "")]
+
+
+class _Connection:
+    def __init__(self, quirky, sock):
+        self.quirky = quirky
+        self.script = quirky.script
+        self.client = sock
+        self.encrypted = False
+        self.lines = None
+        self.server = socket.create_connection(("127.0.0.1", quirky.target.port))
+        self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        quirky.sockets.append(self.server)
+        self.answers = self.server.makefile("rb")
+
+    def serve(self):
+        try:
+            if self.quirky.implicit:
+                self.encrypt()
+            self.lines = self.client.makefile("rb")
+            actions = self.script.greeting or [("greet", "")]
+            self.greeting = self.response()
+            self.play(actions, None, b"", "*")
+            while True:
+                command = self.command()
+                if command is None:
+                    break
+                text = command.decode("latin-1")
+                self.quirky.heard.append(text.rstrip("\r\n"))
+                if not self.encrypted:
+                    self.quirky.in_clear.append(text)
+                match, actions = self.quirky.take_rule(text)
+                self.play(actions, match, command, text.split(" ", 1)[0])
+        except (_End, OSError, ValueError):
+            pass
+        finally:
+            self.answers.close()
+            self.server.close()
+            if self.lines:
+                self.lines.close()
+            _shut(self.client)
+            self.client.close()
+
+    def encrypt(self):
+        self.client = self.quirky.tls.wrap_socket(self.client, server_side=True)
+        self.quirky.sockets.append(self.client)
+        self.encrypted = True
+
+    def command(self):
+        """One command with its literals. None at the end."""
+        out = b""
+        while True:
+            line = self.lines.readline(LINE_MAX)
+            if not line.endswith(b"\n"):
+                return None
+            out += line
+            m = LITERAL.search(line)
+            if not m:
+                # The second half of AUTHENTICATE without SASL-IR.
+                if re.search(rb"^\S+ AUTHENTICATE \S+\r\n$", out, re.I):
+                    self.client.sendall(b"+ \r\n")
+                    out = out[:-2] + b" " + self.lines.readline(LINE_MAX)
+                return out
+            if not m.group(2):
+                refusal = self.refusal(out)
+                if refusal:
+                    return refusal
+                self.client.sendall(b"+ go ahead\r\n")
+            out += self.lines.read(int(m.group(1)))
+
+    def refusal(self, so_far):
+        """A rule `on LITERAL …` answers instead of consenting to a literal."""
+        text = "LITERAL " + so_far.decode("latin-1")
+        match, actions = self.quirky.take_rule(text)
+        if not match:
+            return None
+        self.quirky.heard.append(text)
+        self.play(actions, match, so_far, so_far.split(b" ", 1)[0].decode("latin-1"))
+        return self.command()
+
+    def response(self):
+        """One response of the real server, literals included."""
+        out = b""
+        while True:
+            line = self.answers.readline(LINE_MAX)
+            if not line.endswith(b"\n"):
+                raise _End()
+            out += line
+            m = LITERAL.search(line)
+            if not m or re.match(rb"\* (OK|NO|BAD|BYE) ", out):
+                return out
+            out += self.answers.read(int(m.group(1)))
+
+    def forward(self, command, edits, relay):
+        # Consent was given already: with LITERAL+ the server needs none.
+        self.server.sendall(re.sub(rb"\{(\d+)\}\r\n", rb"{\1+}\r\n", command))
+        tag = command.split(b" ", 1)[0]
+        while True:
+            response = self.response()
+            last = response.startswith(tag + b" ")
+            response = self.mask(response)
+            for edit in edits + self.script.edits:
+                response = edit(response)
+            if relay and response:
+                self.client.sendall(response)
+            if last:
+                return
+
+    def mask(self, response):
+        if not self.script.without or b"CAPABILITY" not in response:
+            return response
+
+        def keep(match):
+            return b" ".join(w for w in match.group(0).split(b" ")
+                             if w.decode("latin-1").upper() not in self.script.without)
+
+        return re.sub(rb"CAPABILITY [^\]\r]*", keep, response)
+
+    def play(self, actions, match, command, tag):
+        edits = []
+        for word, value in actions:
+            if word in ("edit", "edit1"):
+                edits.append(value)
+            elif word == "ask":
+                command = value(command)
+            elif word in ("pass", "do"):
+                self.forward(command, edits, word == "pass")
+            elif word == "greet":
+                greeting = self.mask(self.greeting)
+                for edit in self.script.edits:
+                    greeting = edit(greeting)
+                self.client.sendall(greeting)
+            else:
+                text = value.replace("$tag", tag)
+                if match and match.groups():
+                    text = re.sub(r"\$(\d)", lambda m: match.group(int(m.group(1))) or "", text)
+                self.simple(word, text)
+
+    def simple(self, word, text):
+        if word == "send":
+            self.client.sendall(_unescape(text) + b"\r\n")
+        elif word == "raw":
+            self.client.sendall(_unescape(text))
+        elif word == "repeat":
+            n, _, piece = text.partition(" ")
+            octets, n = _unescape(piece), int(n)
+            while n > 0 and not self.quirky.stopped.is_set():
+                block = min(n, max(1, 65536 // len(octets)))
+                self.client.sendall(octets * block)
+                n -= block
+        elif word == "delay":
+            self.quirky.stopped.wait(float(text))
+        elif word == "silence":
+            while True:
+                select.select([self.client], [], [])
+                if not self.client.recv(65536):
+                    raise _End()
+        elif word == "starttls":
+            self.encrypt()
+            self.lines = self.client.makefile("rb")
+        elif word == "close":
+            raise _End()
+        elif word == "drop":
+            self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise _End()
+
+
+def _shut(sock):
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
