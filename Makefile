@@ -178,16 +178,44 @@ format:
 .PHONY: lint
 lint:
 	tests/tools/install-deps check
+	$(MAKE) all
 	$(PYTEST) tests/lint
+
+# ---- manual pages ----
+
+MAN_PAGES := $(patsubst packaging/man/%.scd,$(BUILD)/man/%,$(wildcard packaging/man/*.scd))
+$(BUILD)/man/%: packaging/man/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@.new
+	@mv $@.new $@
+
+.PHONY: man
+man: $(MAN_PAGES)
+# scdoc writes paragraphs that mandoc finds needless: harmless, and not to be mended here.
+.PHONY: man-lint
+man-lint: man
+	@for page in $(MAN_PAGES); do \
+	  found=$$(mandoc -Tlint -Wwarning $$page | grep -v 'skipping paragraph macro: PP'); \
+	  [ -z "$$found" ] || { echo "$$found"; exit 1; }; done
 
 # ---- installation ----
 
 .PHONY: install
-install: all
+install: all man
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR)/mailmig
 	install -m 755 $(BUILD)/mailmigd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/mailmigctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/mailmig-worker $(DESTDIR)$(LIBEXECDIR)/mailmig/
+	for page in $(MAN_PAGES); do \
+	  install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit 1; done
+	install -D -m 644 packaging/completion/mailmigctl.bash \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailmigctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	  packaging/completion/_mailmigctl
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/catalog systemd/mailmig.catalog
+	install -d $(DESTDIR)$(SYSCONFDIR)/mailmig/accounts.d
+	[ -e $(DESTDIR)$(SYSCONFDIR)/mailmig.conf ] || \
+	  install -m 640 etc/mailmig.conf $(DESTDIR)$(SYSCONFDIR)/
 
 .PHONY: help
 help:
@@ -200,6 +228,7 @@ help:
 	@echo 'make bench     speed against mbsync and the raw ceiling; bench-quick for less'
 	@echo 'make lint      layers, style, warnings of both compilers'
 	@echo 'make format    clang-format all sources'
+	@echo 'make man       manual pages in build/man; man-lint checks them'
 	@echo 'make install   DESTDIR, PREFIX, SYSCONFDIR, LIBEXECDIR'
 	@echo 'make clean'
 

@@ -95,15 +95,22 @@ def main():
         expect(os.access(build_dir() / name, os.X_OK), "%s is not built (make)" % name)
 
     def end(*_):
+        settle()
         raise SystemExit("demo: interrupted")
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    def settle():
+        """From here on things are being stopped: a second signal must not stop that."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
     with contextlib.ExitStack() as stack:
         origin = stack.enter_context(Dovecot(fsync="never", name="origin", users={}))
         destination = stack.enter_context(Dovecot(fsync="never", name="destination", users={}))
         mailmig = Mailmig(min_free="256MiB")
         stack.push(lambda kind, *_: mailmig.stop(check=kind is None) and False)
+        stack.callback(settle)
         demo(origin, destination, mailmig)
     expect(not scratch.left(), "left behind: %s" % scratch.left())
     say("Daemon and servers stopped, nothing left behind.")

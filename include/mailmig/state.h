@@ -76,6 +76,9 @@ void state_rollback(struct state *s);
 int state_folder_put(struct state *s, const struct state_folder *f, struct mm_err *reterr);
 int state_put(struct state *s, int64_t folder, const struct state_row *row,
 	      struct mm_err *reterr);
+/* What became of an intent; the rest of its row stays. */
+int state_settle(struct state *s, int64_t folder, uint32_t uid, enum row_state state,
+		 uint32_t dest_uid, uint32_t attempts, const char *reason, struct mm_err *reterr);
 int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *flags,
 		    struct mm_err *reterr);
 int state_delete(struct state *s, int64_t folder, uint32_t uid, struct mm_err *reterr);

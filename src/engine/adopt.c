@@ -130,15 +130,19 @@ static int unite_flags(struct folder_work *w, const struct match_item *o, struct
 		       struct mm_err *reterr)
 {
 	const struct match_item *there = match_find(d, o->partner);
-	_cleanup_(buf_done) struct buf both = {0};
+	_cleanup_(buf_done) struct buf missing = {0}, extra = {0}, common = {0}, none = {0};
 
 	if (!there || !there->flags || !o->flags)
 		return 0;
-	if (flags_union(there->flags, o->flags, &both) < 0)
+	if (flags_diff(there->flags, o->flags, &missing, &extra) < 0)
 		return mm_err_oom(reterr);
-	if (strcmp(buf_str(&both), there->flags) == 0)
+	if (missing.len == 0)
 		return 0;
-	return flag_changes_add(w, o->uid, o->partner, there->flags, buf_str(&both), reterr);
+	/* As if the origin had had what both have, and got the rest since: the destination's own
+	 * never become flags of the origin, or a later run would take them away. */
+	if (flags_diff(buf_str(&missing), o->flags, &common, &none) < 0)
+		return mm_err_oom(reterr);
+	return flag_changes_add(w, o->uid, o->partner, buf_str(&common), o->flags, reterr);
 }
 
 static void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound)

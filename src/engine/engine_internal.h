@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
-#define SPOOL_MEMORY (12 * 1024 * 1024)
+#define SPOOL_MEMORY (10 * 1024 * 1024)
 #define LANES_MAX    16
 
 /* One origin folder and where its messages go. */
@@ -154,6 +154,10 @@ struct folder_work {
 	uint64_t copied_before; /* pair->copied when this pass began */
 	uint32_t watermark;     /* destination UIDs from here on are news */
 	uint64_t uncertain;     /* intents that could not be settled */
+	struct seqset told;     /* origin UIDs that were listed */
+	struct seqset given_up; /* of those: uploads that were confirmed and never found */
+	uint32_t unfound; /* lowest watermark of an upload that was not found; 0: none */
+	bool incomplete;  /* the next run has to look at all of it again */
 	struct flag_changes *flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
@@ -179,6 +183,9 @@ int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, con
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- transfer.c ---- */
+#define ATTEMPTS_MAX 2 /* uploads confirmed and not found, before a person must look */
+/* An upload that was put at or above this watermark was not found. */
+void note_unfound(struct folder_work *w, uint32_t watermark);
 int transfer(struct folder_work *w, struct mm_err *reterr);
 
 #endif

@@ -20,6 +20,7 @@ struct change {
 struct flag_changes {
 	struct change *v;
 	size_t n;
+	bool refused; /* one of the commands on their way was */
 };
 
 static void change_done(struct change *c)
@@ -82,8 +83,7 @@ static int by_change(const void *x, const void *y)
 	return r;
 }
 
-/* A STORE that the server refuses is a trouble of the folder, told once; mail is not lost by
- * it. */
+/* A STORE that the server refuses is a trouble of the folder; the next run tries again. */
 static int settle_one(struct folder_work *w, size_t *in_flight, struct mm_err *reterr)
 {
 	struct mm_err e = {0};
@@ -91,8 +91,10 @@ static int settle_one(struct folder_work *w, size_t *in_flight, struct mm_err *r
 
 	(*in_flight)--;
 	r = store_flags_end(w->lane->destination, &e);
-	if (r < 0 && e.scope < MM_SCOPE_STORE)
+	if (r < 0 && e.scope < MM_SCOPE_STORE) {
+		w->flags->refused = w->incomplete = true;
 		return engine_trouble(w->lane->engine, w->pair->origin, 0, &e, reterr);
+	}
 	if (r < 0 && reterr)
 		*reterr = e;
 	return r;
@@ -175,13 +177,15 @@ int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 
-	r = remember_flags(w, reterr);
+	if (!f->refused)
+		r = remember_flags(w, reterr);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < f->n; i++) {
-		w->pair->flags_updated += *f->v[i].added || *f->v[i].removed;
+		w->pair->flags_updated += !f->refused && (*f->v[i].added || *f->v[i].removed);
 		change_done(&f->v[i]);
 	}
 	f->n = 0;
+	f->refused = false;
 	return 0;
 }

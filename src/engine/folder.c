@@ -120,8 +120,10 @@ static int classify(struct folder_work *w, const struct message *m, struct buf *
 	struct state_row row;
 	int r;
 
-	if (seqset_contains(&w->fresh, m->uid))
+	if (seqset_contains(&w->told, m->uid))
 		return 0; /* told twice */
+	if (seqset_add(&w->told, m->uid, m->uid) < 0)
+		return mm_err_oom(reterr);
 	r = state_get(e->state, w->pair->sf.id, m->uid, &row, strings, reterr);
 	if (r < 0)
 		return r;
@@ -135,6 +137,10 @@ static int classify(struct folder_work *w, const struct message *m, struct buf *
 	}
 	if (r == 1 && row.state == ROW_INTENT)
 		return note_intent(w, m, reterr); /* settled by adopt_intents() */
+	/* Looked for once more, and never sent again. */
+	if (r == 1 && row.state == ROW_HELD && row.attempts >= ATTEMPTS_MAX &&
+	    seqset_add(&w->given_up, m->uid, m->uid) < 0)
+		return mm_err_oom(reterr);
 
 	if (size_limit && m->size > size_limit) {
 		struct mm_err err = {0};
@@ -169,6 +175,65 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 		if (engine_cancelled(w->lane->engine))
 			return engine_cancel_error(reterr);
 	}
+	return r;
+}
+
+/* Absence is no evidence: what was announced and not listed has failed, it is not there. */
+static int check_listing(struct folder_work *w, struct mm_err *reterr)
+{
+	struct pair *p = w->pair;
+	uint64_t told = seqset_count(&w->told), said = w->origin.status.messages;
+	struct mm_err err = {0};
+
+	if (told >= said)
+		return 0;
+	mm_err_set(&err, MM_SCOPE_FOLDER, MM_RETRY_LATER, -EPROTO,
+		   "%s: the server says that folder \"%s\" has %llu messages and lists %llu",
+		   store_label(w->lane->origin), p->origin, (unsigned long long)said,
+		   (unsigned long long)told);
+	mm_err_class(&err, MM_CLASS_REFUSED,
+		     "if the next run says so again, see whether a mail program shows them");
+	p->failed += said - told;
+	return engine_trouble(w->lane->engine, p->origin, 0, &err, reterr);
+}
+
+void note_unfound(struct folder_work *w, uint32_t watermark)
+{
+	w->unfound = MIN_OF(w->unfound ? w->unfound : UINT32_MAX, MAX_OF(watermark, 1));
+}
+
+/* Uploads that were confirmed and never found: a person has to look, or to copy them by hand. */
+static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
+{
+	struct seqset left = {0};
+	int r = 0;
+
+	if (w->given_up.n == 0)
+		return 0;
+	for (uint64_t i = 0, n = seqset_count(&w->fresh); r == 0 && i < n; i++) {
+		uint32_t uid = seqset_nth(&w->fresh, i);
+		struct mm_err err = {0};
+		struct state_row row;
+
+		if (!seqset_contains(&w->given_up, uid)) {
+			r = seqset_add(&left, uid, uid) < 0 ? mm_err_oom(reterr) : 0;
+			continue;
+		}
+		r = state_get(w->lane->engine->state, w->pair->sf.id, uid, &row, NULL, reterr);
+		if (r < 0)
+			break;
+		note_unfound(w, r == 1 ? row.watermark : 1);
+		w->pair->failed++;
+		mm_err_set(&err, MM_SCOPE_MESSAGE, MM_RETRY_NEVER, -ENOENT,
+			   "%s: the server confirmed the message %d times and never had it",
+			   store_label(w->lane->destination), ATTEMPTS_MAX);
+		mm_err_class(&err, MM_CLASS_PROTOCOL,
+			     "see whether a filter takes it away there; copied by hand, it will "
+			     "be recognised");
+		r = engine_trouble(w->lane->engine, w->pair->origin, uid, &err, reterr);
+	}
+	seqset_done(&w->fresh);
+	w->fresh = left;
 	return r;
 }
 
@@ -247,9 +312,13 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->origin_modseq = w->origin.marks ? w->origin.status.modseq : 0;
 	sf->origin_messages = w->origin.status.messages;
 	sf->dest_uidvalidity = w->destination.status.uidvalidity;
-	if (w->uncertain == 0)
-		sf->dest_seen = MAX_OF(sf->dest_seen, w->watermark);
-	sf->complete = w->uncertain == 0 && p->failed == 0;
+	if (w->uncertain == 0) {
+		/* What was not found is looked for again: not beyond where it may be. */
+		uint32_t seen = MIN_OF(w->watermark, w->unfound ? w->unfound : UINT32_MAX);
+
+		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
+	}
+	sf->complete = w->uncertain == 0 && p->failed == 0 && p->skipped == 0 && !w->incomplete;
 
 	r = state_begin(s, reterr);
 	if (r < 0)
@@ -297,12 +366,16 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = rebind(w, reterr);
 	if (r == 0)
 		r = list_origin(w, reterr);
+	if (r == 0 && since == 0)
+		r = check_listing(w, reterr);
 	if (r == 0 && (w->fresh.n > 0 || !p->sf.complete))
 		r = remember_beginning(w, reterr);
 	if (r == 0)
 		r = adopt_intents(w, reterr);
 	if (r == 0)
 		r = adopt_fresh(w, reterr);
+	if (r == 0)
+		r = drop_given_up(w, reterr);
 	if (r < 0)
 		return r;
 
@@ -338,6 +411,8 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
 	count(&w);
 	seqset_done(&w.fresh);
 	seqset_done(&w.known);
+	seqset_done(&w.told);
+	seqset_done(&w.given_up);
 	store_folder_done(&w.origin);
 	store_folder_done(&w.destination);
 	flag_changes_free(w.flags);

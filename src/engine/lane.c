@@ -279,6 +279,9 @@ static bool after_trouble(struct lane *l, struct pair *p, const struct mm_err *e
 				return false;
 			}
 			give_back(l, p, true);
+			/* Commands of this folder may still be in flight: no other folder must
+			 * take their answers for its own. */
+			lane_close(l);
 		}
 		return true;
 	case VERDICT_RECONNECT:

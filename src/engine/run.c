@@ -196,11 +196,14 @@ static int work(struct engine *e, struct mm_err *reterr)
 		l->started = true;
 	}
 	(void)lane_work(&e->lanes[0]);
+	for (size_t i = 1; i < e->n_lanes; i++)
+		if (e->lanes[i].started)
+			(void)pthread_join(e->lanes[i].thread, NULL);
+	/* A lane that could not connect gave its folder back, perhaps when this one had ended. */
+	(void)lane_work(&e->lanes[0]);
 	for (size_t i = 0; i < e->n_lanes; i++) {
 		struct lane *l = &e->lanes[i];
 
-		if (l->started)
-			(void)pthread_join(l->thread, NULL);
 		/* The first real trouble counts: the others only followed it. */
 		if (l->result < 0 && (r == 0 || r == -ECANCELED)) {
 			r = l->result;
@@ -274,6 +277,15 @@ static void sum_up(struct engine *e, struct run_summary *s)
 	}
 }
 
+/* What ended the run may have been told of one message already. */
+static bool is_told(const struct run_summary *s, const char *text)
+{
+	for (size_t i = 0; i < s->n_errors; i++)
+		if (strcmp(s->errors[i].text, text) == 0)
+			return true;
+	return false;
+}
+
 static void conclude(struct engine *e, struct run_summary *s, int r, const struct mm_err *err)
 {
 	if (r == -ECANCELED) {
@@ -282,7 +294,9 @@ static void conclude(struct engine *e, struct run_summary *s, int r, const struc
 	} else if (r < 0) {
 		s->result = RUN_FAILED;
 		s->exit_code = mm_class_exit_code(err->cls);
-		(void)run_summary_add_error(s, NULL, 0, err->cls, err->text, err->advice);
+		if (!is_told(s, err->text))
+			(void)run_summary_add_error(s, NULL, 0, err->cls, err->text,
+						    err->advice);
 	} else if (e->n_errors > 0 || s->failed > 0) {
 		s->result = RUN_PARTIAL;
 		s->exit_code = 1;

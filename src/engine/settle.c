@@ -9,9 +9,6 @@
 
 #include "transfer_internal.h"
 
-#define ATTEMPTS_MAX                                                                           \
-	2 /* uploads that were confirmed and not found, before a person must look */
-
 /* ---- looking ---- */
 
 static void note_size(void *userdata, uint32_t uid, uint64_t size)
@@ -66,13 +63,15 @@ static int check_altered(struct transfer *t, struct batch *b, struct mm_err *ret
 }
 
 /* Confirmed by the server and not there: tried once more by a later run, then given up. */
-static int not_found(struct transfer *t, struct item *it, struct mm_err *reterr)
+static int not_found(struct transfer *t, const struct batch *b, struct item *it,
+		     struct mm_err *reterr)
 {
 	struct mm_err e = {0};
 
 	it->attempts++;
 	it->state = it->attempts < ATTEMPTS_MAX ? ROW_NEW : ROW_HELD;
 	it->dest_uid = 0;
+	note_unfound(t->work, b->watermark);
 	mm_err_set(&e, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -ENOENT,
 		   "%s: the server confirmed the message but does not have it",
 		   store_label(t->work->lane->destination));
@@ -83,29 +82,63 @@ static int not_found(struct transfer *t, struct item *it, struct mm_err *reterr)
 	return engine_trouble(t->engine, t->work->pair->origin, it->message.uid, &e, reterr);
 }
 
+/* Found by a header without Message-ID, and with another text: that is another message. */
+static int drop_wrong_guesses(struct transfer *t, struct batch *b, struct mm_err *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < b->n; i++) {
+		struct item *it = &b->v[i];
+
+		if (it->state == ROW_ALTERED && it->guessed &&
+		    !it->message.fingerprint.has_message_id)
+			r = not_found(t, b, it, reterr);
+	}
+	return r;
+}
+
 static int conclude(struct transfer *t, struct batch *b, struct mm_err *reterr)
 {
-	int r;
+	struct folder_work *w = t->work;
+	int r = 0;
 
-	for (size_t i = 0; i < b->n; i++) {
+	b->next = t->checked; /* written down even if the rest fails */
+	t->checked = b;
+	for (size_t i = 0; r == 0 && i < b->n; i++) {
 		struct item *it = &b->v[i];
 
 		/* The octets are not needed any more, and their memory is. */
 		it->message.body = spool_unref(it->message.body);
 		if (it->state != ROW_INTENT)
 			continue;
-		if (!it->found) {
-			r = not_found(t, it, reterr);
-			if (r < 0)
-				return r;
-			continue;
+		if (it->found) {
+			it->state = it->found_size == it->message.size ? ROW_STORED : ROW_ALTERED;
+			w->watermark = MAX_OF(w->watermark, it->dest_uid + 1);
+		} else {
+			r = not_found(t, b, it, reterr);
 		}
-		it->state = it->found_size == it->message.size ? ROW_STORED : ROW_ALTERED;
 	}
-	r = check_altered(t, b, reterr);
-	b->next = t->checked;
-	t->checked = b;
-	return r;
+	if (r == 0)
+		r = check_altered(t, b, reterr);
+	return r < 0 ? r : drop_wrong_guesses(t, b, reterr);
+}
+
+/* One UID that is wrong makes all of them doubtful: forget what the server told, and look. */
+static int distrust(struct transfer *t, struct batch *b, struct mm_err *reterr)
+{
+	bool wrong = false;
+
+	for (size_t i = 0; i < b->n; i++)
+		wrong = wrong || (b->v[i].state == ROW_INTENT && !b->v[i].found);
+	if (!wrong)
+		return 0;
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->v[i].state != ROW_INTENT)
+			continue;
+		b->v[i].dest_uid = 0;
+		b->v[i].found = false;
+	}
+	return transfer_look(t, b, reterr);
 }
 
 /* Take the result of looking for the batch before. */
@@ -117,6 +150,8 @@ static int end_check(struct transfer *t, struct mm_err *reterr)
 	if (!b)
 		return 0;
 	r = store_sizes_end(t->work->lane->destination, note_size, b, reterr);
+	if (r == 0)
+		r = distrust(t, b, reterr);
 	if (r < 0)
 		return r;
 	t->checking = NULL;
@@ -143,54 +178,6 @@ static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reter
 	return r < 0 ? r : store_sizes_begin(t->work->lane->destination, &uids, reterr);
 }
 
-/* Find messages of a batch among what came since its watermark and nobody owns: by fingerprint
- * and size, in the order of the batch. */
-
-static int look(struct transfer *t, struct batch *b, struct mm_err *reterr)
-{
-	_cleanup_(match_done) struct match_list there = {0};
-	struct store *d = t->work->lane->destination;
-	struct message m = {0};
-	int r;
-
-	r = store_read_range(d, MAX_OF(b->watermark, 1), 0,
-			     STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0, reterr);
-	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
-		struct match_item *it;
-
-		r = m.uid < b->watermark
-			    ? 1
-			    : state_owns(t->engine->state, t->work->pair->sf.id, m.uid, reterr);
-		if (r == 0) {
-			it = match_add(&there);
-			r = it ? 0 : mm_err_oom(reterr);
-			if (it)
-				*it = (struct match_item){.uid = m.uid,
-							  .size = m.size,
-							  .fingerprint = m.fingerprint};
-			t->work->watermark = MAX_OF(t->work->watermark, m.uid + 1);
-		}
-		message_done(&m);
-		r = r < 0 ? r : 0;
-	}
-	for (size_t i = 0; r == 0 && i < b->n; i++) {
-		struct item *it = &b->v[i];
-
-		for (size_t j = 0; j < there.n && it->state == ROW_INTENT && !it->found; j++) {
-			struct match_item *c = &there.v[j];
-
-			if (c->partner || c->size != it->message.size ||
-			    !fingerprint_equal(&c->fingerprint, &it->message.fingerprint))
-				continue;
-			c->partner = it->message.uid;
-			it->dest_uid = c->uid;
-			it->found = true;
-			it->found_size = c->size;
-		}
-	}
-	return r;
-}
-
 /* ---- answers ---- */
 
 /* UIDs told by the server, if they can be true. */
@@ -202,18 +189,24 @@ static bool take_uids(struct transfer *t, struct batch *b, size_t first, size_t 
 		return false;
 	for (size_t i = 0; i < n; i++)
 		b->v[first + i].dest_uid = seqset_nth(&put->uids, i);
-	t->work->watermark = MAX_OF(t->work->watermark, b->v[first + n - 1].dest_uid + 1);
 	return true;
 }
 
 /* Refused, looked for and not there: given up for this run. */
-static int hold(struct transfer *t, struct item *it, const struct mm_err *e,
-		struct mm_err *reterr)
+static int give_up(struct transfer *t, struct item *it, const struct mm_err *e,
+		   struct mm_err *reterr)
 {
+	int r;
+
 	it->state = e->scope == MM_SCOPE_MESSAGE ? ROW_HELD : ROW_NEW;
 	snprintf(it->reason, sizeof(it->reason), "%.*s", (int)sizeof(it->reason) - 1, e->text);
 	t->work->pair->failed++;
-	return engine_trouble(t->engine, t->work->pair->origin, it->message.uid, e, reterr);
+	r = engine_trouble(t->engine, t->work->pair->origin, it->message.uid, e, reterr);
+	if (r == 0 && e->scope == MM_SCOPE_JOB) {
+		*reterr = *e; /* no more room: every other message would be refused too */
+		r = e->code;
+	}
+	return r;
 }
 
 static int make_folder(struct transfer *t, struct mm_err *reterr)
@@ -231,6 +224,38 @@ static int make_folder(struct transfer *t, struct mm_err *reterr)
 	return m.error.code;
 }
 
+/* Where keywords begin in canonical flags: behind the system flags. NULL: there are none. */
+static const char *keywords(const struct item *it)
+{
+	const char *s = item_to_send(it).flags;
+
+	while (s && *s == '\\')
+		s = strchr(s, ' ') ? strchr(s, ' ') + 1 : NULL;
+	return s && *s ? s : NULL;
+}
+
+/* A message must not be lost for its keywords: the next attempt goes without them. */
+static bool drop_keywords(struct transfer *t, struct item *it)
+{
+	const char *flags = item_to_send(it).flags, *from = keywords(it);
+	char *kept;
+
+	if (!from)
+		return false;
+	kept = text_dupn(flags, from > flags ? (size_t)(from - flags - 1) : 0);
+	if (!kept)
+		return false;
+	if (!t->told_lost_flags)
+		engine_note(t->engine, LOG_NOTICE,
+			    "folder \"%s\": a message was refused; trying it without its "
+			    "keywords: %s",
+			    t->work->pair->destination, from);
+	t->told_lost_flags = true;
+	free(it->kept_flags);
+	it->kept_flags = kept;
+	return true;
+}
+
 /* Send one message alone and take its answer. */
 static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_err *reterr)
 {
@@ -244,15 +269,15 @@ static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_er
 		r = store_put_end(d, &put, reterr);
 	if (r < 0)
 		return r;
-	if (!put.stored)
-		r = hold(t, &b->v[i], &put.error, reterr);
-	else if (!take_uids(t, b, i, 1, &put))
-		r = look(t, b, reterr);
-	if (r == 0 && !put.stored && put.error.scope == MM_SCOPE_JOB) {
-		*reterr =
-			put.error; /* no more room: every other message would be refused too */
-		r = put.error.code;
+	if (!put.stored && put.error.scope == MM_SCOPE_MESSAGE &&
+	    drop_keywords(t, &b->v[i])) {
+		store_put_done(&put);
+		return retry_one(t, b, i, reterr); /* once: there are no keywords then */
 	}
+	if (!put.stored)
+		r = give_up(t, &b->v[i], &put.error, reterr);
+	else if (!take_uids(t, b, i, 1, &put))
+		r = transfer_look(t, b, reterr);
 	store_put_done(&put);
 	return r;
 }
@@ -260,19 +285,21 @@ static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_er
 /* A batch that was refused, in whole or in part. All other batches are settled first, so that
  * what is found belongs to this one. */
 static int after_refusal(struct transfer *t, struct batch *b, bool no_folder,
-			 struct mm_err *reterr)
+			 const struct mm_err *refusal, struct mm_err *reterr)
 {
-	bool alone = b->n == 1 && !no_folder;
+	/* Refused in a command of its own: the same again brings the same. */
+	bool alone = b->n == 1 && !no_folder && !keywords(&b->v[0]);
 	int r;
 
 	r = transfer_settle_all(t, reterr);
 	if (r == 0 && no_folder)
 		r = make_folder(t, reterr);
 	else if (r == 0)
-		r = look(t, b, reterr);
-	for (size_t i = 0; r == 0 && i < b->n && !alone; i++)
+		r = transfer_look(t, b, reterr);
+	for (size_t i = 0; r == 0 && i < b->n; i++)
 		if (b->v[i].state == ROW_INTENT && !b->v[i].dest_uid)
-			r = retry_one(t, b, i, reterr);
+			r = alone ? give_up(t, &b->v[i], refusal, reterr)
+				  : retry_one(t, b, i, reterr);
 	return r;
 }
 
@@ -305,17 +332,9 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 		store_put_done(&put);
 	}
 	if (r == 0 && refused)
-		r = after_refusal(t, b, no_folder, reterr);
+		r = after_refusal(t, b, no_folder, &refusal, reterr);
 	else if (r == 0 && must_look)
-		r = look(t, b, reterr);
-	if (r == 0 && refused && b->n == 1 && b->v[0].state == ROW_INTENT &&
-	    !b->v[0].dest_uid) {
-		r = hold(t, &b->v[0], &refusal, reterr);
-		if (r == 0 && refusal.scope == MM_SCOPE_JOB) {
-			*reterr = refusal;
-			r = refusal.code;
-		}
-	}
+		r = transfer_look(t, b, reterr);
 	if (r < 0) {
 		/* Rows stay as intents: the next pass looks for them. */
 		batch_free(b);

@@ -39,13 +39,13 @@ static bool batch_is_full(const struct transfer *t, const struct batch *b)
 
 /* ---- writing down ---- */
 
-static int put_row(struct transfer *t, const struct batch *b, const struct item *it,
-		   struct mm_err *reterr)
+static int put_intent(struct transfer *t, const struct batch *b, const struct item *it,
+		      struct mm_err *reterr)
 {
 	const struct message *m = &it->message;
 	struct state_row row = {
 		.uid = m->uid,
-		.state = it->state,
+		.state = ROW_INTENT,
 		.size = m->size,
 		.has_digest = true,
 		.has_fingerprint = true,
@@ -53,13 +53,17 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 		.flags = it->origin_flags,
 		.uidvalidity = t->work->destination.status.uidvalidity,
 		.watermark = b->watermark,
-		.dest_uid = it->dest_uid,
 		.attempts = it->attempts,
-		.reason = *it->reason ? it->reason : NULL,
 	};
 
 	memcpy(row.digest, m->digest, sizeof(row.digest));
 	return state_put(t->engine->state, t->work->pair->sf.id, &row, reterr);
+}
+
+static int settle_row(struct transfer *t, const struct item *it, struct mm_err *reterr)
+{
+	return state_settle(t->engine->state, t->work->pair->sf.id, it->message.uid, it->state,
+			    it->dest_uid, it->attempts, *it->reason ? it->reason : NULL, reterr);
 }
 
 static void count_batch(struct transfer *t, const struct batch *b)
@@ -93,9 +97,9 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 		return r;
 	for (b = t->checked; r == 0 && b; b = b->next)
 		for (size_t i = 0; r == 0 && i < b->n; i++)
-			r = put_row(t, b, &b->v[i], reterr);
+			r = settle_row(t, &b->v[i], reterr);
 	for (size_t i = 0; r == 0 && intent && i < intent->n; i++)
-		r = put_row(t, intent, &intent->v[i], reterr);
+		r = put_intent(t, intent, &intent->v[i], reterr);
 	if (r == 0 && intent) {
 		t->work->pair->sf.uncertain_usec = clock_wall_usec();
 		r = state_folder_put(s, &t->work->pair->sf, reterr);

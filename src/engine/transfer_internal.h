@@ -25,6 +25,7 @@ struct item {
 	uint32_t dest_uid;
 	uint64_t found_size; /* 0: not found */
 	bool found;
+	bool guessed; /* found by its header alone: the size is another */
 	uint32_t attempts;
 	char reason[256];
 };
@@ -63,6 +64,10 @@ struct message item_to_send(const struct item *it);
 
 /* Write down what was checked, and the intents of a batch (or NULL). */
 int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *reterr);
+
+/* ---- look.c ---- */
+/* Find the messages of a batch that have no UID yet. */
+int transfer_look(struct transfer *t, struct batch *b, struct mm_err *reterr);
 
 /* ---- settle.c ---- */
 /* Take the answer to the oldest batch and begin to look for its messages. */

@@ -70,9 +70,8 @@ static int take_list(struct imap *c, const struct imap_resp *resp, struct folder
 		return imap_protocol_error(c, "a LIST line that makes no sense", reterr);
 	if (flag_among(&li.flags, "\\NonExistent") || li.name.n == 0)
 		return 0;
-	if (memchr(li.name.p, '\0', li.name.n) || memchr(li.name.p, '\r', li.name.n) ||
-	    memchr(li.name.p, '\n', li.name.n))
-		return imap_protocol_error(c, "a folder name with control octets", reterr);
+	if (memchr(li.name.p, '\0', li.name.n))
+		return imap_protocol_error(c, "a folder name with NUL octets", reterr);
 	if (l->n == IMAP_FOLDERS_MAX)
 		return imap_protocol_error(c, "more folders than any mailbox has", reterr);
 
@@ -131,9 +130,13 @@ static int take_namespace(struct imap *c, const struct imap_resp *resp, struct m
 	return c->prefix ? 0 : mm_err_oom(reterr);
 }
 
+/* A LIST line belongs to LIST alone: one that nobody asked for would make a folder out of
+ * nothing. */
 static int await_lists(struct imap *c, const struct imap_cmd *cmd, struct folder_list *l,
 		       struct mm_err *reterr)
 {
+	bool listing = strcmp(cmd->name, "LIST") == 0;
+
 	while (!cmd->done) {
 		struct imap_resp resp;
 		int r = imap_read(c, "waiting for the list of folders", &resp, reterr);
@@ -142,7 +145,7 @@ static int await_lists(struct imap *c, const struct imap_cmd *cmd, struct folder
 			return r;
 		if (resp.kind != IMAP_UNTAGGED || resp.has_number)
 			continue;
-		if (text_ieqn(resp.word.p, resp.word.n, "LIST"))
+		if (listing && text_ieqn(resp.word.p, resp.word.n, "LIST"))
 			r = take_list(c, &resp, l, reterr);
 		else if (text_ieqn(resp.word.p, resp.word.n, "LSUB"))
 			r = take_lsub(c, &resp, l);
@@ -267,6 +270,28 @@ static int status_each(struct imap *c, bool with_size, struct folder_list *l,
 	return 0;
 }
 
+/* A folder that was told twice is one folder. */
+static void drop_doubles(struct folder_list *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct folder *f = &l->v[i], *last = n > 0 ? &l->v[n - 1] : NULL;
+
+		if (!last || strcmp(last->raw, f->raw) != 0) {
+			l->v[n++] = *f;
+			continue;
+		}
+		last->subscribed = last->subscribed || f->subscribed;
+		if (!last->status.known)
+			last->status = f->status;
+		free(f->raw);
+		free(f->name);
+		free(f->role);
+	}
+	l->n = n;
+}
+
 /* Canonical names out of the server's octets; what is not modified UTF-7 is shown as it is. */
 static int name_folders(struct imap *c, struct folder_list *l, struct mm_err *reterr)
 {
@@ -295,6 +320,7 @@ static int name_folders(struct imap *c, struct folder_list *l, struct mm_err *re
 			return mm_err_oom(reterr);
 	}
 	folder_list_sort(l);
+	drop_doubles(l);
 	return 0;
 }
 

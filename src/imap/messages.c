@@ -98,11 +98,14 @@ static int take_body(struct imap *c, const struct imap_fetch *f, unsigned want,
 	bool keep = want & IMAP_WANT_BODY;
 	int r = 0;
 
+	/* What an earlier response left, which was not wanted, belongs to another message. */
+	if (!f->body.external)
+		c->body_complete = false;
 	if (!f->body.external && f->body.p)
 		r = quoted_body(c, f, keep);
 	if (r < 0)
 		return r;
-	if (!c->body_complete)
+	if (!c->body_complete || (keep && !c->body))
 		return 0; /* NIL: not told */
 
 	c->body_complete = false;

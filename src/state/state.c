@@ -17,6 +17,7 @@ enum statement {
 	ST_FOLDER_ADD,
 	ST_FOLDER_PUT,
 	ST_PUT,
+	ST_SETTLE,
 	ST_SET_FLAGS,
 	ST_DELETE,
 	ST_DELETE_ALL,
@@ -44,6 +45,8 @@ static const char *const statements[ST_N] = {
 			  "dest_seen = ?7, uncertain_usec = ?8, complete = ?9 WHERE id = ?1",
 	[ST_PUT] = "INSERT OR REPLACE INTO message (folder, " ROW_COLUMNS
 		   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[ST_SETTLE] = "UPDATE message SET state = ?3, dest_uid = ?4, attempts = ?5, reason = ?6 "
+		      "WHERE folder = ?1 AND uid = ?2",
 	[ST_SET_FLAGS] = "UPDATE message SET flags = ?3 WHERE folder = ?1 AND uid = ?2",
 	[ST_DELETE] = "DELETE FROM message WHERE folder = ?1 AND uid = ?2",
 	[ST_DELETE_ALL] = "DELETE FROM message WHERE folder = ?1",
@@ -453,6 +456,20 @@ int state_put(struct state *s, int64_t folder, const struct state_row *row,
 	(void)sqlite3_bind_int64(st, 11, row->attempts);
 	(void)sqlite3_bind_text(st, 12, row->reason, -1, SQLITE_STATIC);
 	return run(s, ST_PUT, "write a message", reterr);
+}
+
+int state_settle(struct state *s, int64_t folder, uint32_t uid, enum row_state state,
+		 uint32_t dest_uid, uint32_t attempts, const char *reason, struct mm_err *reterr)
+{
+	sqlite3_stmt *st = s->st[ST_SETTLE];
+
+	(void)sqlite3_bind_int64(st, 1, folder);
+	(void)sqlite3_bind_int64(st, 2, uid);
+	(void)sqlite3_bind_int(st, 3, (int)state);
+	(void)sqlite3_bind_int64(st, 4, dest_uid);
+	(void)sqlite3_bind_int64(st, 5, attempts);
+	(void)sqlite3_bind_text(st, 6, reason, -1, SQLITE_STATIC);
+	return run(s, ST_SETTLE, "write a message", reterr);
 }
 
 int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *flags,

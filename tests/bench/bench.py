@@ -34,6 +34,7 @@ BIG_MESSAGE = 200 * 1024 * 1024
 IDLE_RUNS = 5
 SHM = "/dev/shm"
 ROOM = 9 << 30        # the mailbox once at the origin, and once for each contestant
+QUIET = 0.2           # processors
 PASSES = ("small", "large", "slow", "counted", "big")
 
 
@@ -47,7 +48,7 @@ class Bench:
         self.tools = contestants.Tools(options.build)
         self.results = report.Results()
         self.notes = []
-        self.left = 0
+        self.used = 0
         self.octets = {}  # of each user at the origin
         self.changes = 0
         missing = self.tools.mailmig_missing()
@@ -121,13 +122,14 @@ class Bench:
                 corpus.simple(client, folder, 20, 100000 * self.changes + 1000 * i, 8000)
             for folder, uids in (("INBOX", "1:300"), ("Archive/2021", "1:200")):
                 client.select(folder)
-                client.command("UID", "STORE", uids, how + ".SILENT", "(\\Draft)", responses="FETCH")
+                client.command("UID", "STORE", uids, how + ".SILENT", "(\\Draft)",
+                               responses="FETCH")
 
     # ---- contestants ----
 
     def fresh_target(self):
-        self.left += 1
-        return self.targets[self.left - 1]
+        self.used += 1
+        return self.targets[self.used - 1]
 
     @contextlib.contextmanager
     def field(self, user, line, names):
@@ -186,10 +188,11 @@ class Bench:
 
     def _add(self, mailbox, scenario, one, cost, counts=None):
         got = self.results.add(mailbox, scenario, one.name, cost, counts)
-        say("  %-34s %-8s %8.3f s  cpu %6.2f s  elsewhere %4.2f  %s" % (
-            mailbox + " " + scenario, one.name, got["seconds"], got["cpu_seconds"],
-            got.get("elsewhere_cpus", 0),
-            "%d round trips" % got["round_trips"] if counts else ""))
+        text = "  %-34s %-8s %8.3f s  cpu %6.2f s" % (mailbox + " " + scenario, one.name,
+                                                     got["seconds"], got["cpu_seconds"])
+        if "elsewhere_cpus" in got:
+            text += "  elsewhere %.2f" % got["elsewhere_cpus"]
+        say(text + ("  %d round trips" % got["round_trips"] if counts else ""))
 
     def check(self, user, one):
         """The destination says what it holds."""
@@ -215,7 +218,7 @@ class Bench:
                         self.sample(mailbox, "idle", one, one.run)
                 if "mbsync" in field:
                     mbsync = field["mbsync"]
-                    self.sample(mailbox, "idle-new-only", mbsync, lambda begin, m=mbsync: m.run(begin, flags=False))
+                    self.sample(mailbox, "idle-new-only", mbsync, mbsync.run_without_flags)
             self.change(user)
             for one in field.values():
                 if one.incremental:
@@ -285,7 +288,8 @@ class Bench:
         peaks = [s["rss_kib"] for (m, _, c), samples in self.results.samples.items()
                  for s in samples if c == "mailmig" and m != "one of 200 MB"]
         out.append(report.memory_target("peak memory of the worker", max(peaks, default=None), 32))
-        out.append(report.memory_target("peak memory of the worker, one message of 200 MB", big, 48))
+        out.append(report.memory_target("peak memory of the worker, one message of 200 MB", big,
+                                        48))
         return out
 
 
@@ -334,13 +338,15 @@ def arguments():
 def write_json(options, bench, verdicts, seconds):
     document = {
         "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()},
-        "fsync": options.fsync, "mail": options.mail, "repeat": options.repeat, "seconds": round(seconds, 1),
+        "fsync": options.fsync, "mail": options.mail, "repeat": options.repeat,
+        "seconds": round(seconds, 1),
         "notes": bench.notes, "results": bench.results.as_json(),
         "targets": [{"result": r, "text": t} for r, t in verdicts],
     }
     directory = os.path.dirname(os.path.abspath(options.output))
     with tempfile.NamedTemporaryFile("w", dir=directory, delete=False, encoding="utf-8") as out:
         json.dump(document, out, indent=1)
+    os.chmod(out.name, 0o644)
     os.rename(out.name, options.output)
 
 
@@ -355,6 +361,10 @@ def main():
     seconds = time.monotonic() - start
     for line in report.table(bench.results) + report.verdict_lines(verdicts):
         print(line)
+    busy = bench.results.elsewhere()
+    if busy is not None and busy > QUIET:
+        bench.notes.append("not a quiet machine: others used %.1f processors on average; the "
+                           "ratios of times are doubtful" % busy)
     print("\n%s%.0f s; load %.1f before, %.1f now; times are medians; mail of the servers in %s, "
           "mail_fsync %s" % ("".join(n + "\n" for n in bench.notes), seconds, before,
                              os.getloadavg()[0], options.mail, options.fsync))

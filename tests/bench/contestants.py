@@ -29,7 +29,8 @@ class Tools:
 
     def __init__(self, build):
         self.build = os.path.abspath(build)
-        missing = [n for n in ("rawcopy", "delayproxy", "measure") if not os.path.exists(self.path(n))]
+        missing = [n for n in ("rawcopy", "delayproxy", "measure")
+                   if not os.path.exists(self.path(n))]
         if missing:
             raise SystemExit("bench: %s: not built (make bench does)" % ", ".join(missing))
 
@@ -46,9 +47,9 @@ def measure(tools, directory, command, env=None):
     """Run a command to its end: (cost, standard output)."""
     cost = os.path.join(directory, "cost-of-command")
     with open(os.path.join(directory, "stderr"), "wb") as err:
-        process = subprocess.Popen([tools.path("measure"), cost, *command], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=err, env=env,
-                                   preexec_fn=scratch.end_with_parent)
+        process = subprocess.Popen([tools.path("measure"), cost, *command],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,
+                                   env=env, preexec_fn=scratch.end_with_parent)
         with ending(process):
             out, _ = process.communicate(timeout=RUN_TIMEOUT)
     with open(cost, encoding="ascii") as f:
@@ -238,7 +239,7 @@ Sync Pull New {more}
 
 
 class Mbsync(Contestant):
-    """isync. It pulls flags as well, as mailmig does; run(flags=False) pulls new messages only,
+    """isync. It pulls flags as well, as mailmig does; run_without_flags() pulls new messages only,
     which is less work."""
 
     name = "mbsync"
@@ -265,9 +266,15 @@ class Mbsync(Contestant):
         os.chmod(path, 0o600)
         return path
 
-    def run(self, begin=lambda: None, flags=True):
+    def run(self, begin=lambda: None):
         begin()
-        rc = self.with_flags if flags else self.without_flags
+        return self._run(self.with_flags)
+
+    def run_without_flags(self, begin=lambda: None):
+        begin()
+        return self._run(self.without_flags)
+
+    def _run(self, rc):
         cost, _ = measure(self.tools, self.dir, [shutil.which("mbsync"), "-q", "-c", rc, "-a"],
                           env={"PATH": os.environ["PATH"], "HOME": self.dir, "LC_ALL": "C.UTF-8"})
         return cost
@@ -328,7 +335,8 @@ class Mailmig(Contestant):
             raise RuntimeError("%s\n%s" % (e, self.mm.log()[-2000:])) from e
         worker = self._worker_cost()
         done = [e for e in map(json.loads, out.splitlines()) if e.get("event") == "done"][-1]
-        return {"seconds": ctl["seconds"], "cpu_seconds": ctl["cpu_seconds"] + worker["cpu_seconds"],
+        return {"seconds": ctl["seconds"],
+                "cpu_seconds": ctl["cpu_seconds"] + worker["cpu_seconds"],
                 "rss_kib": worker["rss_kib"], "worker_seconds": worker["seconds"],
                 "ctl_cpu_seconds": ctl["cpu_seconds"], "ctl_rss_kib": ctl["rss_kib"],
                 "daemon_cpu_seconds": self._daemon_cpu() - daemon,

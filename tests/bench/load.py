@@ -9,6 +9,7 @@ import time
 from harness import mailmig
 
 TICK = os.sysconf("SC_CLK_TCK")
+LEAST = 0.5  # seconds; in less than that ticks say nothing
 
 
 def warm_memory(octets):
@@ -57,7 +58,9 @@ class Load:
 
     def end(self, client_seconds):
         """client_seconds: what the client used. Processors busy elsewhere come as an average:
-        0.5 means that others had half a processor."""
+        0.5 means that others had half a processor; in a short time they are not told."""
         wall, machine, servers, ours = (b - a for a, b in zip(self.start, self._now()))
+        if wall < LEAST:
+            return {"servers_cpu_seconds": servers}
         elsewhere = (machine - servers - ours - client_seconds) / wall
         return {"servers_cpu_seconds": servers, "elsewhere_cpus": round(max(0.0, elsewhere), 2)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tools of the benchmark measure what they say. BENCH_BUILD is the build directory."""
+"""The tools of the benchmark measure what they say. MAILMIG_BUILD is the build directory."""
 
 import json
 import os
@@ -18,15 +18,12 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # pylint: disable=wrong-import-position,redefined-outer-name
 import contestants
-from harness import certs, corpus, dovecot, scratch
+from harness import certs, corpus, dovecot, mailmig, scratch
 from harness.imapclient import Client, compare
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
 
 @pytest.fixture
 def tools():
-    return contestants.Tools(os.environ.get("BENCH_BUILD", os.path.join(ROOT, "build")))
+    return contestants.Tools(mailmig.build_dir())
 
 
 @pytest.fixture

@@ -41,7 +41,8 @@ def _openssl(*args):
     done = subprocess.run(["openssl", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
-        raise RuntimeError("openssl %s: %s" % (" ".join(args), done.stdout.decode("utf-8", "replace")))
+        raise RuntimeError("openssl %s: %s" % (" ".join(args),
+                                               done.stdout.decode("utf-8", "replace")))
 
 
 def _utc(days):
@@ -72,8 +73,8 @@ class CA:
         conf = self._config(label + ".cnf", common, ",".join(names))
         _openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                  "-keyout", base + ".key", "-out", base + ".csr", "-config", conf)
-        _openssl("ca", "-batch", "-notext", "-config", conf, "-cert", self.file, "-keyfile", self.key,
-                 "-in", base + ".csr", "-out", base + ".pem", "-extensions", "server",
+        _openssl("ca", "-batch", "-notext", "-config", conf, "-cert", self.file,
+                 "-keyfile", self.key, "-in", base + ".csr", "-out", base + ".pem", "-extensions", "server",
                  "-startdate", _utc(days[0]), "-enddate", _utc(days[1]))
         return base + ".pem", base + ".key"
 

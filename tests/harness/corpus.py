@@ -23,8 +23,8 @@ FOLDERS = (
 UNSUBSCRIBED = {"Junk", "Work", "star*star", "Archive/2019/Q2"}
 
 FLAGS = (
-    (), ("\\Seen",), ("\\Seen", "\\Answered"), ("\\Flagged",), ("\\Seen", "$Forwarded"), ("\\Draft",),
-    ("\\Seen", "NonJunk"), ("$MDNSent", "\\Seen"), ("$label1", "\\Seen"), ("MixedCaseWord",),
+    (), ("\\Seen",), ("\\Seen", "\\Answered"), ("\\Flagged",), ("\\Seen", "$Forwarded"),
+    ("\\Draft",), ("\\Seen", "NonJunk"), ("$MDNSent", "\\Seen"), ("$label1", "\\Seen"), ("MixedCaseWord",),
     ("\\Seen", "\\Answered", "\\Flagged", "$Forwarded", "custom-tag_1.2"), ("Junk",),
 )
 
@@ -80,7 +80,8 @@ def odd(rng):
         header % 2 + b"\r\nbare CR\rhere\r\n",
         header % 3 + b"\r\n" + b"long" * 5000 + b"\r\n",
         header % 4 + b"X-Long: " + b"y" * 12000 + b"\r\n\r\nlong header\r\n",
-        b"Subject: \xe9\xe8 latin1 \xff\xfe\r\nFrom: J\xf6rg <j@x>\r\n\r\n8 bit \x80\x81\xfe\xff body\r\n",
+        b"Subject: \xe9\xe8 latin1 \xff\xfe\r\nFrom: J\xf6rg <j@x>\r\n\r\n"
+        b"8 bit \x80\x81\xfe\xff body\r\n",
         "Subject: ünïcödé 深い ✉\r\nFrom: Jörg <j@x>\r\n\r\nUTF-8 body: привет\r\n".encode(),
         header % 5 + b"\r\n.\r\n..\r\n) A1 OK done\r\n{100}\r\n* BYE\r\n",
         header % 6 + b"Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\n\r\nnever ended",

@@ -34,7 +34,7 @@ log_path = {dir}/log
 instance_name = {instance}
 listen = 127.0.0.1
 protocols = imap
-login_greeting = ready
+login_greeting = {instance} ready
 default_internal_user = {internal}
 default_internal_group = {internal_group}
 default_login_user = {login}
@@ -187,23 +187,30 @@ class Dovecot:
     # ---- life ----
 
     def start(self):
-        for attempt in range(5):
-            self.port, self.tls_port = _free_ports(2)
-            self._write_config()
-            with open(self._path("out"), "ab") as out:
-                self.process = subprocess.Popen(
-                    [self.program(), "-F", "-c", self._path("dovecot.conf")],
-                    stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                    start_new_session=True, preexec_fn=scratch.end_with_parent,
-                    env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-            if self._wait_for_greeting():
-                return self
-            self._kill()
-            if "Address already in use" not in self.log() or attempt == 4:
-                break
-        text = self.log()
-        self._remove()
-        raise RuntimeError("%s did not start:\n%s" % (self.name, text[-3000:]))
+        try:
+            for _ in range(5):
+                if self._try_to_start():
+                    return self
+                if "Address already in use" not in self.log():
+                    break
+            raise RuntimeError("%s did not start:\n%s" % (self.name, self.log()[-3000:]))
+        except BaseException:
+            self.stop()
+            raise
+
+    def _try_to_start(self):
+        self.port, self.tls_port = _free_ports(2)
+        self._write_config()
+        with open(self._path("out"), "wb") as out:
+            self.process = subprocess.Popen(
+                [self.program(), "-F", "-c", self._path("dovecot.conf")],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                start_new_session=True, preexec_fn=scratch.end_with_parent,
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        if self._wait_for_greeting():
+            return True
+        self._kill()
+        return False
 
     def stop(self):
         """End it at once and remove all that it left. Safe to call twice."""
@@ -231,10 +238,6 @@ class Dovecot:
         return found
 
     # ---- what it holds ----
-
-    def account(self, user):
-        """(name, password) for whoever logs in."""
-        return user, self.users[user]
 
     def log(self):
         text = ""
@@ -349,7 +352,8 @@ class Dovecot:
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=5) as s:
-                    if s.recv(1000).startswith(b"* "):
+                    # Somebody else's server may have taken the port: ours says its name.
+                    if os.path.basename(self.dir).encode() in s.recv(2000):
                         return True
             except OSError:
                 pass

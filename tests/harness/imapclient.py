@@ -274,7 +274,8 @@ def _message(item):
     size = int(re.search(rb"RFC822\.SIZE (\d+)", line).group(1))
     flags = re.search(rb"FLAGS \(([^)]*)\)", line).group(1).decode("utf-8", "replace").split()
     date = re.search(rb'INTERNALDATE "([^"]*)"', line).group(1).decode()
-    found = re.search(rb"(?im)^message-id:[ \t]*(?:\r\n[ \t]+)?(\S+)", body[:65536].split(b"\r\n\r\n")[0])
+    head = body[:65536].split(b"\r\n\r\n")[0]
+    found = re.search(rb"(?im)^message-id:[ \t]*(?:\r\n[ \t]+)?(\S+)", head)
     return Message(uid, fingerprint(body), size,
                    tuple(sorted(f for f in flags if f.lower() != "\\recent")), _instant(date),
                    found.group(1).decode("latin-1") if found else None)
@@ -285,7 +286,8 @@ def _message(item):
 def _describe(m):
     sha, size, flags, date = m
     when = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=date)
-    return "%s %d octets %s %s" % (sha[:12], size, when.isoformat(), " ".join(flags) or "(no flags)")
+    return "%s %d octets %s %s" % (sha[:12], size, when.isoformat(),
+                                   " ".join(flags) or "(no flags)")
 
 
 def _key(message, flags):

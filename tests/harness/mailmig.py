@@ -154,8 +154,8 @@ class Mailmig:
         self._notify.bind(notify)
         with open(os.path.join(self.dir, "daemon.log"), "ab") as log:
             self.daemon = subprocess.Popen(
-                [program("mailmigd"), "--config", self.config], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, preexec_fn=scratch.end_with_parent,
+                [program("mailmigd"), "--config", self.config],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=scratch.end_with_parent,
                 env={**self._environment(), "NOTIFY_SOCKET": notify, **(env or {})})
         pidfd = os.pidfd_open(self.daemon.pid)
         try:
@@ -205,6 +205,9 @@ class Mailmig:
             os.kill(pid, signal.SIGKILL)
         if check and code != 0:
             raise AssertionError("mailmigd ended with %d:\n%s" % (code, self.log()[-3000:]))
+        text = self.log()
+        if check and ("Sanitizer" in text or "runtime error:" in text):
+            raise AssertionError("a sanitizer complains:\n" + text[-5000:])
         if check and left:
             raise AssertionError("left behind: %s" % left)
 
@@ -223,7 +226,8 @@ class Mailmig:
 
     def log(self):
         try:
-            with open(os.path.join(self.dir, "daemon.log"), encoding="utf-8", errors="replace") as f:
+            path = os.path.join(self.dir, "daemon.log")
+            with open(path, encoding="utf-8", errors="replace") as f:
                 return f.read()
         except FileNotFoundError:
             return ""

@@ -14,6 +14,8 @@ and its answer are passed on. More actions:
     pass                   send the command on, relay the answer
     do                     send the command on, keep the answer back
     greet                  (at the connection) the real greeting
+    from N                 (at the connection) what follows is for the N-th connection and later
+                           ones; those before get the real greeting
 
 Before the first rule: the greeting, `edit` for all responses, and `without WORD …`: capabilities
 that are not offered."""
@@ -28,7 +30,7 @@ from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
 ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
-           "pass", "do", "greet", "starttls")
+           "pass", "do", "greet", "from", "starttls")
 EDITS = ("edit", "edit1", "ask")
 
 
@@ -156,6 +158,7 @@ class Quirky:
 class _Connection:
     def __init__(self, quirky, sock):
         self.quirky = quirky
+        self.number = quirky.connections
         self.script = quirky.script
         self.client = sock
         self.encrypted = False
@@ -277,11 +280,15 @@ class _Connection:
                 command = value(command)
             elif word in ("pass", "do"):
                 self.forward(command, edits, word == "pass")
-            elif word == "greet":
+            elif word == "greet" or (word == "from" and self.number < int(value)):
                 greeting = self.mask(self.greeting)
                 for edit in self.script.edits:
                     greeting = edit(greeting)
                 self.client.sendall(greeting)
+                if word == "from":
+                    return
+            elif word == "from":
+                continue
             else:
                 text = value.replace("$tag", tag)
                 if match and match.groups():

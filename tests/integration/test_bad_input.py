@@ -181,6 +181,10 @@ def test_tls_where_there_is_none(filled, mm, origin):
 # ---- servers that misbehave: (dialogue, exit codes, words) ----
 
 OK = "send * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR UIDPLUS NAMESPACE] ready\n"
+LOGIN = OK + "on LOGIN|AUTHENTICATE\n"
+LIST = OK + "on LIST\n"
+ANY = OK + "on (LIST|STATUS|SELECT|EXAMINE|NAMESPACE)\n"
+LATE = OK + "on (LIST|STATUS|SELECT|EXAMINE)\n"
 SERVERS = {
     "bye as greeting": ("send * BYE too many connections from you\nclose", (6,),
                         ["too many connections"]),
@@ -189,24 +193,19 @@ SERVERS = {
     "silence as greeting": ("silence", (6, 9), []),
     "closed at once": ("close", (6,), []),
     "reset at once": ("drop", (6,), []),
-    "silence at login": (OK + "on LOGIN|AUTHENTICATE\nsilence", (6, 9), []),
-    "bye at login": (OK + "on LOGIN|AUTHENTICATE\nsend * BYE closing down\nclose", (5, 6),
-                     ["closing down"]),
-    "login unavailable": (OK + "on LOGIN|AUTHENTICATE\nsend $tag NO [UNAVAILABLE] try later", (5, 6),
-                          ["try later"]),
-    "half an answer": (OK + "on LIST\nraw * LIST () \"/\" INB\nsilence", (6, 9), []),
-    "dropped in an answer": (OK + "on LIST\nraw * LIST () \"/\" INB\ndrop", (6,), []),
-    "nonsense as an answer": (OK + "on LIST\nsend * LIST )(\nsend $tag OK done", (1, 6), []),
-    "endless line": (OK + "on LIST\nraw * LIST () \"/\" \"\nrepeat 300000000 a\nsilence", (1, 6), []),
-    "endless answer": (OK + "on LIST\nrepeat 20000000 * LIST () \"/\" x\\r\\n\nsilence", (1, 6), []),
-    "huge literal": (OK + "on LIST\nsend * LIST () \"/\" {4294967295}\nrepeat 300000000 a\nsilence",
+    "silence at login": (LOGIN + "silence", (6, 9), []),
+    "bye at login": (LOGIN + "send * BYE closing down\nclose", (5, 6), ["closing down"]),
+    "login unavailable": (LOGIN + "send $tag NO [UNAVAILABLE] try later", (5, 6), ["try later"]),
+    "half an answer": (LIST + "raw * LIST () \"/\" INB\nsilence", (6, 9), []),
+    "dropped in an answer": (LIST + "raw * LIST () \"/\" INB\ndrop", (6,), []),
+    "nonsense as an answer": (LIST + "send * LIST )(\nsend $tag OK done", (1, 6), []),
+    "endless line": (LIST + "raw * LIST () \"/\" \"\nrepeat 300000000 a\nsilence", (1, 6), []),
+    "endless answer": (LIST + "repeat 20000000 * LIST () \"/\" x\\r\\n\nsilence", (1, 6), []),
+    "huge literal": (LIST + "send * LIST () \"/\" {4294967295}\nrepeat 300000000 a\nsilence",
                      (1, 6), []),
-    "no to everything": (OK + "on (LIST|STATUS|SELECT|EXAMINE|NAMESPACE)\nsend $tag NO out of order",
-                         (1, 6), ["out of order"]),
-    "bad to everything": (OK + "on (LIST|STATUS|SELECT|EXAMINE|NAMESPACE)\nsend $tag BAD what", (1, 6),
-                          ["what"]),
-    "bye in the middle": (OK + "on (SELECT|EXAMINE|STATUS|LIST)\nsend * BYE going down\nclose", (6,),
-                          ["going down"]),
+    "no to everything": (ANY + "send $tag NO out of order", (1, 6), ["out of order"]),
+    "bad to everything": (ANY + "send $tag BAD what", (1, 6), ["what"]),
+    "bye in the middle": (LATE + "send * BYE going down\nclose", (6,), ["going down"]),
 }
 
 

@@ -30,12 +30,14 @@ def busy(make_pair, mm, wires):
     pair = make_pair(via_origin=near, via_destination=far)
     with pair.at_origin() as client:
         corpus.simple(client, "INBOX", N_MESSAGES // 2, size=4000)
-        corpus.simple(client, "Archive/2020", N_MESSAGES // 4, first=100, size=4000, flags=("\\Seen",))
+        corpus.simple(client, "Archive/2020", N_MESSAGES // 4, first=100, size=4000,
+                      flags=("\\Seen",))
         corpus.simple(client, "Работа", N_MESSAGES // 4, first=200, size=4000)
         twin = corpus.plain(999, random.Random(1))
         for _ in range(3):
             client.append("Работа", twin, date="01-Jan-2018 10:00:00 +0000")
     pair.n_messages = N_MESSAGES // 2 + N_MESSAGES // 4 * 2 + 3
+    pair.wires = wires
     yield pair
     mm.terminate()
 
@@ -60,12 +62,23 @@ def kill_workers(mm):
 
 
 def finish(pair):
-    """One more run makes it complete, and the one after has nothing to do."""
+    """One more run, undisturbed, makes it complete; the one after has nothing to do."""
+    for proxy in pair.wires:
+        proxy.heal()
     done = pair.run()
     assert done["copied"] + done["present"] == pair.n_messages
     pair.assert_equal(order=False)
     assert pair.run()["copied"] == 0
     pair.assert_equal(order=False)
+
+
+def assert_counts(pair, done):
+    """A run that ended early claims nothing that the destination does not have."""
+    with pair.at_destination() as client:
+        there = sum(client.counts().values())
+    claimed = done["copied"] + done["present"]
+    assert claimed <= there, "%d there: %r" % (there, done)
+    assert claimed + done["skipped"] + done["failed"] <= pair.n_messages, repr(done)
 
 
 RANDOM = random.Random(4711)
@@ -133,19 +146,19 @@ def test_connections_cut(busy, wires, mm, side, way, octets):
     if proxy.dead:
         assert done["exit_code"] == 6
         assert done["errors"]
-    proxy.heal()
+        assert_counts(busy, done)
     finish(busy)
 
 
-@pytest.mark.parametrize("answer", [r"OK (\[APPENDUID.*)?Append completed", r"OK .*Create completed",
-                                    r"OK .*(Fetch|Store) completed"])
+@pytest.mark.parametrize("answer", [
+    r"OK (\[APPENDUID.*)?Append completed", r"OK .*Create completed", r"OK .*(Fetch|Store) completed",
+])
 def test_done_but_nobody_heard_it(busy, wires, mm, answer):
     """The server did it, the answer is lost: looked for before it is done again."""
     proxy = wires[1]
     proxy.hold_ok = answer
     mm.start()
     mm.run_json(busy.account)
-    proxy.heal()
     finish(busy)
 
 
@@ -158,6 +171,7 @@ def test_cancel(busy, wires, mm):
     assert [a.rc for a in answers] == [0], answers
     assert rc == 9
     assert done["result"] == "cancelled"
+    assert_counts(busy, done)
     finish(busy)
 
 

@@ -52,7 +52,7 @@ def test_licence_line_first():
             lines.pop(0)
         if name.endswith((".c", ".h")):
             right = lines[0] == "/* SPDX-License-Identifier: Apache-2.0 */"
-        elif name.endswith((".xml", ".cfg")):
+        elif name.endswith((".cfg", ".scd")):  # something else has to come first
             right = any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2])
         else:
             right = lines[0].lstrip("#;") == " SPDX-License-Identifier: Apache-2.0"
