@@ -71,6 +71,9 @@ struct run_summary {
 
 void run_summary_done(struct run_summary *s);
 
+/* Did it come as far as listing the origin? Else its totals say nothing. */
+bool run_summary_listed(const struct run_summary *s);
+
 /* Add a copy of an error; past RUN_ERRORS_MAX it is dropped (0). 0 or -ENOMEM. */
 int run_summary_add_error(struct run_summary *s, const char *folder, uint32_t uid,
 			  enum mm_class cls, const char *text, const char *advice);

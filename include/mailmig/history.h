@@ -28,13 +28,31 @@ DEFINE_CLEANUP(struct history *, history_free)
 int history_begin(struct history *h, const char *id, const char *account, const char *job,
 		  uint64_t started_usec, struct mm_err *reterr);
 
-/* It ended (or was never recorded as begun: then all of it is written now). Older runs of the
- * account go when there are more than HISTORY_RUNS_KEPT; the newest success always stays.
- * 0 or -EIO with the reason in reterr. */
-int history_finish(struct history *h, const struct run_summary *s, struct mm_err *reterr);
+/* What a run told of its folders. They are kept of the newest run of each account only. */
+struct run_folders {
+	char *json;        /* an array of objects, as text; NULL: nothing was told */
+	uint64_t left_out; /* folders that were told, but are not in it */
+};
+
+/* It ended (or was never recorded as begun: then all of it is written now). folders may be
+ * NULL. Older runs of the account go when there are more than HISTORY_RUNS_KEPT; the newest
+ * success and the newest that history_totals() wants always stay. 0 or -EIO with the reason in
+ * reterr. */
+int history_finish(struct history *h, const struct run_summary *s,
+		   const struct run_folders *folders, struct mm_err *reterr);
 
 /* The newest ended run of an account into an empty summary: 1; 0: none, or not readable. */
 int history_last_run(struct history *h, const char *account, struct run_summary *ret);
+
+/* The folders of an account's run `id`, when that is its newest: 1, and ret->json is the
+ * caller's to free; 0: none are kept, or not readable. */
+int history_folders(struct history *h, const char *account, const char *id,
+		    struct run_folders *ret);
+
+/* What the newest run that came as far as listing the origin counted there; 0 and 0: none did.
+ */
+void history_totals(struct history *h, const char *account, uint64_t *ret_messages,
+		    uint64_t *ret_bytes);
 
 /* When the account's newest run with result "ok" ended, wall clock; 0: never. */
 uint64_t history_last_success(struct history *h, const char *account);

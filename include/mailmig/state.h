@@ -3,6 +3,7 @@
 #define MAILMIG_STATE_H
 
 #include <mailmig/base.h>
+#include <mailmig/buf.h>
 #include <mailmig/error.h>
 #include <mailmig/message.h>
 
@@ -62,6 +63,9 @@ int state_open(const char *state_dir, const char *account, bool dry, struct stat
 struct state *state_close(struct state *s);
 DEFINE_CLEANUP(struct state *, state_close)
 
+/* No folder is remembered yet. */
+bool state_is_new(struct state *s);
+
 /* The pair's record, created when new. origin and destination are the servers' own names. */
 int state_folder_get(struct state *s, const char *origin, const char *destination,
 		     struct state_folder *ret, struct mm_err *reterr);
@@ -78,7 +82,8 @@ int state_put(struct state *s, int64_t folder, const struct state_row *row,
 	      struct mm_err *reterr);
 /* What became of an intent; the rest of its row stays. */
 int state_settle(struct state *s, int64_t folder, uint32_t uid, enum row_state state,
-		 uint32_t dest_uid, uint32_t attempts, const char *reason, struct mm_err *reterr);
+		 uint32_t dest_uid, uint32_t attempts, const char *reason,
+		 struct mm_err *reterr);
 int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *flags,
 		    struct mm_err *reterr);
 int state_delete(struct state *s, int64_t folder, uint32_t uid, struct mm_err *reterr);

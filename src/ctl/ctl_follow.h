@@ -68,7 +68,7 @@ struct follow {
 	struct ctl *c;
 	struct source *source;
 	struct board board;
-	bool plan;       /* the folder table besides */
+	bool plan;       /* a dry run: with the folder table */
 	bool cancelling; /* asked to end, by a signal */
 	bool redraw;     /* the live line is behind */
 	unsigned n_interrupts;

@@ -179,7 +179,7 @@ void run_view_error(FILE *f, const struct look *l, const char *folder, uint32_t 
  * would be done are only counted, unless `all`. 0 or -ENOMEM. */
 int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all);
 
-/* ---- views of the status (status_view.c, status_one.c) ---- */
+/* ---- views of the status (status_view.c, status_one.c, folder_view.c) ---- */
 
 /* What of an account needs a person: NULL when nothing does. A short word for the state. */
 const char *status_attention(const json_t *account);
@@ -191,8 +191,14 @@ void status_result(FILE *f, const json_t *account);
 int status_view_table(FILE *f, const struct look *l, const json_t *status, uint64_t now_usec,
 		      bool attention_only);
 
-/* One account in full; runs: its history (an array, newest first) or NULL. */
-void status_view_account(FILE *f, const struct look *l, const json_t *account,
-			 const json_t *runs, uint64_t now_usec);
+/* One account in full; runs: its history (an array, newest first) or NULL; all: every folder,
+ * however many. 0 or -ENOMEM. */
+int status_view_account(FILE *f, const struct look *l, const json_t *account,
+			const json_t *runs, uint64_t now_usec, bool all);
+
+/* What a run did in each folder, those with errors first; left_out: how many more there were.
+ * On a terminal a long table is cut, unless `all`. 0 or -ENOMEM. */
+int folder_view(FILE *f, const struct look *l, const json_t *folders, uint64_t left_out,
+		bool all);
 
 #endif

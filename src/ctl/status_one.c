@@ -201,14 +201,32 @@ static void put_runs(FILE *f, const json_t *runs, uint64_t now)
 	}
 }
 
-void status_view_account(FILE *f, const struct look *l, const json_t *account,
-			 const json_t *runs, uint64_t now_usec)
+static int put_folders(FILE *f, const struct look *l, const json_t *a, bool all)
 {
+	const json_t *last = json_object_get(a, "last_run");
+	const json_t *folders = json_object_get(last, "folders");
+
+	if (json_array_size(folders) == 0)
+		return 0;
+
+	fputs("\nFolders of the last run:\n", f);
+	return folder_view(f, l, folders, member_u64(last, "folders_left_out"), all);
+}
+
+int status_view_account(FILE *f, const struct look *l, const json_t *account,
+			const json_t *runs, uint64_t now_usec, bool all)
+{
+	int r;
+
 	put_state(f, l, account);
 	put_progress(f, l, account);
 	put_timer(f, account, now_usec);
 	put_last(f, account, now_usec);
 	put_totals(f, account);
+	r = put_folders(f, l, account, all);
+	if (r < 0)
+		return r;
 	put_errors(f, l, account);
 	put_runs(f, runs, now_usec);
+	return 0;
 }

@@ -121,6 +121,12 @@ static void put_copied(char *buf, size_t n, const json_t *account)
 	} else if (total == 0) {
 		(void)snprintf(buf, n, "-");
 		return;
+	} else if (done == 0 && member_u64(last, "total_messages") == 0 &&
+		   *member_str(last, "result") &&
+		   strcmp(member_str(last, "result"), "ok") != 0) {
+		/* It ended before it looked; the total is of a run before it. */
+		(void)snprintf(buf, n, "?/%" PRIu64, total);
+		return;
 	} else if (strcmp(member_str(last, "result"), "ok") == 0 &&
 		   member_u64(last, "skipped") == 0) {
 		done = total;

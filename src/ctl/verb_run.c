@@ -59,18 +59,18 @@ static int queue(struct ctl *c, const json_t *parameters)
 	return CTL_EXIT_OK;
 }
 
-static int follow_daemon(struct ctl *c, const json_t *parameters, int signal_fd, bool plan)
+static int follow_daemon(struct ctl *c, const json_t *parameters, int signal_fd, bool dry_run)
 {
 	_cleanup_(source_freep) struct source *s = NULL;
 	struct mm_err err = {0};
 
 	if (source_daemon_new(c, parameters, &s, &err) < 0)
 		return trouble_report(&err);
-	return follow_run(c, s, signal_fd, plan, NULL);
+	return follow_run(c, s, signal_fd, dry_run, NULL);
 }
 
 /* One worker after the other; the highest code counts, as with the daemon. */
-static int follow_workers(struct ctl *c, int signal_fd, bool dry_run, bool plan)
+static int follow_workers(struct ctl *c, int signal_fd, bool dry_run)
 {
 	int code = CTL_EXIT_OK;
 
@@ -82,7 +82,7 @@ static int follow_workers(struct ctl *c, int signal_fd, bool dry_run, bool plan)
 		if (source_worker_new(c, c->args.names[i], dry_run, &s, &err) < 0)
 			one = trouble_report(&err);
 		else
-			one = follow_run(c, s, signal_fd, plan, c->args.names[i]);
+			one = follow_run(c, s, signal_fd, dry_run, c->args.names[i]);
 		code = MAX_OF(code, one);
 		/* Who asks for the end does not ask for the next one. */
 		if (one == CTL_EXIT_CANCELLED || (one != 0 && ctl_has(&c->args, OPT_FAIL_FAST)))
@@ -91,7 +91,7 @@ static int follow_workers(struct ctl *c, int signal_fd, bool dry_run, bool plan)
 	return code;
 }
 
-static int run_or_plan(struct ctl *c, bool dry_run, bool plan)
+static int run_or_plan(struct ctl *c, bool dry_run)
 {
 	_cleanup_(json_decrefp) json_t *parameters = run_parameters(&c->args, dry_run);
 	_cleanup_(closep) int signal_fd = -1;
@@ -105,8 +105,8 @@ static int run_or_plan(struct ctl *c, bool dry_run, bool plan)
 	if (follow_signals(&signal_fd, &err) < 0)
 		return trouble_report(&err);
 	if (ctl_has(&c->args, OPT_LOCAL))
-		return follow_workers(c, signal_fd, dry_run, plan);
-	return follow_daemon(c, parameters, signal_fd, plan);
+		return follow_workers(c, signal_fd, dry_run);
+	return follow_daemon(c, parameters, signal_fd, dry_run);
 }
 
 int verb_run(struct ctl *c)
@@ -120,10 +120,10 @@ int verb_run(struct ctl *c)
 	if (local && ctl_has(&c->args, OPT_NO_WAIT))
 		return usage("--no-wait is not for --local: the run ends with mailmigctl",
 			     "leave out one of them");
-	return run_or_plan(c, dry, false);
+	return run_or_plan(c, dry);
 }
 
 int verb_plan(struct ctl *c)
 {
-	return run_or_plan(c, true, true);
+	return run_or_plan(c, true);
 }

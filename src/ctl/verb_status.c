@@ -46,10 +46,13 @@ static int print_text(struct ctl *c, const json_t *status)
 	json_array_foreach(accounts, i, a)
 	{
 		_cleanup_(json_decrefp) json_t *runs = history(c, a);
+		int r;
 
 		if (i > 0)
 			fputc('\n', f);
-		status_view_account(f, &c->term.look, a, runs, now);
+		r = status_view_account(f, &c->term.look, a, runs, now, c->args.verbose > 0);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -7,8 +7,9 @@
 
 const struct ctl_verb ctl_verbs[] = {
 	{"status", "[NAME...]", "what every account does and did, or some of them in full",
-	 "Accounts that need attention come first, with what to do.\n"
-	 "With -q only those are printed.",
+	 "Accounts that need attention come first, with what to do. With -q only those are\n"
+	 "printed. With a name: that account in full, with what its last run did in each\n"
+	 "folder; on a terminal 40 of them, with -v all.",
 	 0, 0, NAMES_MAX, verb_status},
 	{"run", "NAME... | --all", "run accounts now and follow them to their end",
 	 "Every message ends in one counted bucket of the summary: copied, already there,\n"
@@ -18,8 +19,8 @@ const struct ctl_verb ctl_verbs[] = {
 		 OPT_BIT(OPT_FAIL_FAST) | OPT_BIT(OPT_LOCAL),
 	 1, NAMES_MAX, verb_run},
 	{"plan", "NAME", "what a run would do, folder by folder; changes nothing",
-	 "The same as run --dry-run, with a table of the folders.", OPT_BIT(OPT_LOCAL), 1, 1,
-	 verb_plan},
+	 "The same as run --dry-run. With -v folders that have nothing to do are listed too.",
+	 OPT_BIT(OPT_LOCAL), 1, 1, verb_plan},
 	{"cancel", "NAME...", "end the run of an account at the next message border",
 	 "Nothing is left half-done; the next run goes on where this one stopped.", 0, 1,
 	 NAMES_MAX, verb_cancel},

@@ -12,9 +12,17 @@
 /* Descriptors the daemon needs beside its clients: two for each worker and a few more. */
 #define RESERVED_FDS 64
 
-static void record_done(struct record *r)
+void record_read(struct record *r, struct history *h, const char *account)
+{
+	(void)history_last_run(h, account, &r->last);
+	r->last_success_usec = history_last_success(h, account);
+	history_totals(h, account, &r->total_messages, &r->total_bytes);
+}
+
+void record_done(struct record *r)
 {
 	run_summary_done(&r->last);
+	free(r->folders.json);
 }
 
 static size_t index_of(const struct config *c, const char *account)
@@ -47,10 +55,7 @@ static int make_records(struct daemon *d, const struct config *c, struct record 
 			records[i] = *old;
 			*old = (struct record){0};
 		} else if (d->history) {
-			(void)history_last_run(d->history, c->accounts[i].name,
-					       &records[i].last);
-			records[i].last_success_usec =
-				history_last_success(d->history, c->accounts[i].name);
+			record_read(&records[i], d->history, c->accounts[i].name);
 		}
 	}
 	*ret = records;

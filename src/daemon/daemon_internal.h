@@ -2,8 +2,10 @@
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H
 
+#include "folder_list.h"
 #include "queue.h"
 #include "run_id.h"
+#include "worker_event.h"
 #include <mailmig/buf.h>
 #include <mailmig/config.h>
 #include <mailmig/event.h>
@@ -56,6 +58,7 @@ struct run {
 	uint64_t started_usec; /* wall clock; 0 while queued */
 	char *server[2];       /* where a running one has connections, and how many */
 	uint32_t connections[2];
+	struct run_end ends[2]; /* origin and destination of a running one */
 
 	pid_t pid;
 	int fd;
@@ -67,8 +70,9 @@ struct run {
 	bool killed;    /* by us */
 	bool done;      /* the worker gave its result: `summary` is it */
 	struct run_summary summary;
-	char *trouble;    /* why there will be no result, or NULL */
-	json_t *progress; /* newest, as in a status answer; or NULL */
+	char *trouble;              /* why there will be no result, or NULL */
+	json_t *progress;           /* newest, as in a status answer; or NULL */
+	struct folder_list folders; /* of a real run */
 };
 
 /* A client that waits for the end of one or more runs. */
@@ -86,7 +90,10 @@ struct follow {
 struct record {
 	struct run_summary last; /* id NULL: never ran */
 	uint64_t last_success_usec;
-	bool unsaved; /* `last` is not in the history yet */
+	uint64_t total_messages; /* of the newest run that listed them */
+	uint64_t total_bytes;
+	bool unsaved;               /* `last` is not in the history yet */
+	struct run_folders folders; /* of `last`, while it is unsaved */
 };
 
 struct daemon {
@@ -128,6 +135,10 @@ int daemon_reload(struct daemon *d, struct config_errors *errors);
 
 /* As many clients as accounts and descriptors want. */
 void daemon_set_connection_limit(struct daemon *d);
+
+/* Fill an empty record with what the history has of the account. */
+void record_read(struct record *r, struct history *h, const char *account);
+void record_done(struct record *r);
 
 /* The record of an account of the configuration, or NULL. */
 struct record *daemon_record(struct daemon *d, const char *account);
@@ -201,7 +212,8 @@ extern const struct varlink_interface control_interface;
 
 /* ---- status.c ---- */
 
-/* The object of `status --json`: all accounts, or those named. NULL without memory. */
+/* The object of `status --json`: all accounts, or those named, then with the folders of their
+ * last runs. NULL without memory. */
 json_t *status_to_json(struct daemon *d, const json_t *names);
 
 /* "2 running, 1 queued, 14 idle; 1 failing"; owned, NULL without memory. */

@@ -152,8 +152,7 @@ static int open_history(struct daemon *d)
 	for (size_t i = 0; i < d->config->n_accounts; i++) {
 		const char *name = d->config->accounts[i].name;
 
-		(void)history_last_run(d->history, name, &d->records[i].last);
-		d->records[i].last_success_usec = history_last_success(d->history, name);
+		record_read(&d->records[i], d->history, name);
 	}
 	return 0;
 }
@@ -228,7 +227,7 @@ static void daemon_done(struct daemon *d)
 	closep(&d->listen_fd);
 	(void)history_free(d->history);
 	for (size_t i = 0; d->config && i < d->config->n_accounts; i++)
-		run_summary_done(&d->records[i].last);
+		record_done(&d->records[i]);
 	free(d->records);
 	(void)config_free(d->config);
 	sd_event_unref(d->event);

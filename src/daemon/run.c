@@ -36,9 +36,13 @@ struct run *run_free(struct run *r)
 	worker_done(r);
 	run_summary_done(&r->summary);
 	json_decref(r->progress);
+	folder_list_done(&r->folders);
 	free(r->account);
-	free(r->server[0]);
-	free(r->server[1]);
+	for (size_t i = 0; i < ELEMENTS(r->server); i++) {
+		free(r->server[i]);
+		free(r->ends[i].host);
+		free(r->ends[i].server);
+	}
 	free(r->trouble);
 	free(r);
 	return NULL;
@@ -120,6 +124,13 @@ static void report_history(struct daemon *d, int result, const struct mm_err *er
 	d->history_trouble = result < 0;
 }
 
+/* Without memory the journal entries name no server. */
+static void note_end(struct run_end *end, const struct endpoint *e)
+{
+	(void)text_set(&end->host, e->host);
+	(void)text_set(&end->server, e->server ? e->server : e->host);
+}
+
 void run_start(struct run *r, const struct config_account *a, const struct queue_entry *e,
 	       uint32_t lanes)
 {
@@ -138,6 +149,9 @@ void run_start(struct run *r, const struct config_account *a, const struct queue
 		if (text_set(&r->server[i], e->need[i].server) < 0)
 			r->connections[i] = 0;
 	}
+
+	note_end(&r->ends[0], &a->job.origin);
+	note_end(&r->ends[1], &a->job.destination);
 
 	if (!r->dry_run) {
 		q = history_begin(r->daemon->history, r->id, r->account, r->summary.job,
@@ -188,7 +202,10 @@ static bool may_log(struct run *r, const struct mm_log_fields *f)
 static void handle_log(struct run *r, const json_t *event)
 {
 	const struct mm_log_fields f = {
-		.account = r->account, .run = r->id, .job = r->summary.job};
+		.account = r->account,
+		.run = r->id,
+		.job = r->summary.job,
+		.server = worker_event_server(r->ends, member(event, "text"))};
 	int level = worker_event_log_level(event);
 
 	if (level <= mm_log_level() && may_log(r, &f))
@@ -207,6 +224,7 @@ static void handle_message(struct run *r, const json_t *event)
 		.job = r->summary.job,
 		.folder = *folder ? folder : NULL,
 		.uid = uid > 0 && uid <= UINT32_MAX ? (uint32_t)uid : 0,
+		.server = worker_event_server(r->ends, member(event, "text")),
 		.result = member(event, "result"),
 	};
 	char where[32] = "";
@@ -253,6 +271,10 @@ int run_handle_event(struct run *r, json_t *event, size_t size)
 		break;
 	case WORKER_EVENT_MESSAGE:
 		handle_message(r, event);
+		break;
+	case WORKER_EVENT_FOLDER:
+		if (!r->dry_run)
+			folder_list_add(&r->folders, event);
 		break;
 	case WORKER_EVENT_PROGRESS:
 		progress = worker_event_progress(event);
@@ -306,12 +328,14 @@ static void log_result(const struct run *r, const struct run_summary *s)
 		[RUN_CANCELLED] = {MESSAGE_RUN_CANCELLED, LOG_NOTICE, "cancelled"},
 		[RUN_INTERRUPTED] = {MESSAGE_RUN_INTERRUPTED, LOG_ERR, "interrupted"},
 	};
-	const struct mm_log_fields f = {.message_id = kinds[s->result].message_id,
-					.account = r->account,
-					.run = r->id,
-					.job = s->job,
-					.result = run_result_name(s->result)};
 	bool failed = s->result != RUN_OK && s->n_errors > 0;
+	const struct mm_log_fields f = {
+		.message_id = kinds[s->result].message_id,
+		.account = r->account,
+		.run = r->id,
+		.job = s->job,
+		.server = failed ? worker_event_server(r->ends, s->errors[0].text) : NULL,
+		.result = run_result_name(s->result)};
 	char size[32], span[32];
 
 	mm_log(kinds[s->result].level, &f,
@@ -324,25 +348,41 @@ static void log_result(const struct run *r, const struct run_summary *s)
 	       failed ? "; " : "", failed ? s->errors[0].text : "");
 }
 
+/* In memory only until the history has them: a thousand accounts of as many folders are not
+ * little. Takes them over. */
+static void keep_folders(struct record *record, struct run_folders *folders)
+{
+	free(record->folders.json);
+	record->folders = *folders;
+	*folders = (struct run_folders){0};
+}
+
 /* Write what could not be written when it happened. */
 static void save_unsaved(struct daemon *d)
 {
 	struct mm_err err;
 
-	for (size_t i = 0; i < d->config->n_accounts; i++)
-		if (d->records[i].unsaved &&
-		    history_finish(d->history, &d->records[i].last, &err) == 0)
-			d->records[i].unsaved = false;
+	for (size_t i = 0; i < d->config->n_accounts; i++) {
+		struct record *record = &d->records[i];
+
+		if (!record->unsaved ||
+		    history_finish(d->history, &record->last, &record->folders, &err) < 0)
+			continue;
+		record->unsaved = false;
+		keep_folders(record, &(struct run_folders){0});
+	}
 }
 
 static void record_result(struct run *r, struct run_summary *s)
 {
 	struct daemon *d = r->daemon;
 	struct record *record = daemon_record(d, r->account);
+	struct run_folders folders = {0};
 	struct mm_err err = {0};
 	int q;
 
-	q = history_finish(d->history, s, &err);
+	folder_list_take(&r->folders, &folders);
+	q = history_finish(d->history, s, &folders, &err);
 	report_history(d, q, &err);
 
 	if (record) {
@@ -350,9 +390,15 @@ static void record_result(struct run *r, struct run_summary *s)
 		record->last = *s;
 		*s = (struct run_summary){0};
 		record->unsaved = q < 0;
+		keep_folders(record, record->unsaved ? &folders : &(struct run_folders){0});
+		if (run_summary_listed(&record->last)) {
+			record->total_messages = record->last.total_messages;
+			record->total_bytes = record->last.total_bytes;
+		}
 		if (record->last.result == RUN_OK)
 			record->last_success_usec = record->last.finished_usec;
 	}
+	free(folders.json);
 	if (q >= 0)
 		save_unsaved(d);
 }

@@ -9,6 +9,9 @@
 /* What a message must leave free for its frame ("parameters", "continues"). */
 #define FRAME_MAX 256
 
+/* Octets of the members about folders without the folders themselves. */
+#define FOLDERS_FRAME_MAX 64
+
 static json_t *time_or_null(uint64_t wall_usec)
 {
 	char buf[32];
@@ -38,17 +41,16 @@ static json_t *account_to_json(struct daemon *d, size_t i)
 	const struct record *record = &d->records[i];
 	const struct run *r = daemon_find_run(d, a->name);
 
-	return json_pack("{s:s, s:n, s:s, s:b, s:s, s:o, s:{s:b, s:n}, s:o, s:o, s:{s:I, s:I}, "
-			 "s:o}",
-			 "name", a->name, "group", "mode", job_kind_name(a->job.kind),
-			 "enabled", a->enabled, "state", state_name(record, r), "run",
-			 r ? json_string(r->id) : json_null(), "timer", "enabled", false,
-			 "next", "last_run",
-			 record->last.id ? run_summary_to_json(&record->last) : json_null(),
-			 "last_success", time_or_null(record->last_success_usec), "totals",
-			 "messages", (json_int_t)record->last.total_messages, "bytes",
-			 (json_int_t)record->last.total_bytes, "progress",
-			 r && r->progress ? json_incref(r->progress) : json_null());
+	return json_pack(
+		"{s:s, s:n, s:s, s:b, s:s, s:o, s:{s:b, s:n}, s:o, s:o, s:{s:I, s:I}, "
+		"s:o}",
+		"name", a->name, "group", "mode", job_kind_name(a->job.kind), "enabled",
+		a->enabled, "state", state_name(record, r), "run",
+		r ? json_string(r->id) : json_null(), "timer", "enabled", false, "next",
+		"last_run", record->last.id ? run_summary_to_json(&record->last) : json_null(),
+		"last_success", time_or_null(record->last_success_usec), "totals", "messages",
+		(json_int_t)record->total_messages, "bytes", (json_int_t)record->total_bytes,
+		"progress", r && r->progress ? json_incref(r->progress) : json_null());
 }
 
 static bool is_wanted(const char *account, const json_t *names)
@@ -104,6 +106,73 @@ static int fit_accounts(json_t *status, const json_t *accounts)
 	return 0;
 }
 
+/* The folders of an account's last run, as it told them; NULL without memory. */
+static json_t *last_folders(struct daemon *d, const struct record *record,
+			    uint64_t *ret_left_out)
+{
+	_cleanup_(json_decrefp) json_t *list = NULL;
+	_cleanup_(freep) char *owned = NULL;
+	struct run_folders f = record->folders;
+
+	if (!record->unsaved) {
+		(void)history_folders(d->history, record->last.account, record->last.id, &f);
+		owned = f.json;
+	}
+	if (f.json)
+		list = json_loads(f.json, 0, NULL);
+	*ret_left_out = f.left_out;
+	return json_is_array(list) ? STEAL(list) : json_array();
+}
+
+/* Put them into `last`, as many as `room` octets of a message hold. 0 or -ENOMEM. */
+static int put_folders(struct daemon *d, const struct record *record, json_t *last,
+		       size_t *room)
+{
+	uint64_t left_out = 0;
+	_cleanup_(json_decrefp) json_t *all = last_folders(d, record, &left_out);
+	_cleanup_(json_decrefp) json_t *list = json_array();
+
+	if (!all || !list)
+		return -ENOMEM;
+
+	*room -= FOLDERS_FRAME_MAX;
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		json_t *folder = json_array_get(all, i);
+		size_t size = measure(folder) + 1;
+
+		if (size > *room) {
+			left_out += json_array_size(all) - i;
+			break;
+		}
+		*room -= size;
+		if (json_array_append(list, folder) < 0)
+			return -ENOMEM;
+	}
+	if (json_object_set(last, "folders", list) < 0 ||
+	    json_object_set_new(last, "folders_left_out", json_integer((json_int_t)left_out)) <
+		    0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Accounts for which there is no room at all go without the member. */
+static int add_folders(struct daemon *d, const json_t *status, const json_t *accounts)
+{
+	size_t used = measure(status) + FRAME_MAX;
+	size_t room = used < JSONIO_MESSAGE_MAX ? JSONIO_MESSAGE_MAX - used : 0;
+
+	for (size_t i = 0; i < json_array_size(accounts) && room > FOLDERS_FRAME_MAX; i++) {
+		const json_t *a = json_array_get(accounts, i);
+		const char *name = json_string_value(json_object_get(a, "name"));
+		json_t *last = json_object_get(a, "last_run");
+
+		if (json_is_object(last) &&
+		    put_folders(d, daemon_record(d, name), last, &room) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 json_t *status_to_json(struct daemon *d, const json_t *names)
 {
 	_cleanup_(json_decrefp) json_t *accounts = json_array();
@@ -123,6 +192,8 @@ json_t *status_to_json(struct daemon *d, const json_t *names)
 			   "jobs_running", (json_int_t)n_running, "jobs_queued",
 			   (json_int_t)n_queued, "accounts", accounts);
 	if (!status || fit_accounts(status, accounts) < 0)
+		return NULL;
+	if (json_array_size(names) > 0 && add_folders(d, status, accounts) < 0)
 		return NULL;
 	return STEAL(status);
 }

@@ -12,9 +12,18 @@ static const char *const event_names[] = {
 	[WORKER_EVENT_DONE] = "done",
 };
 
-static const char *const progress_texts[] = {"phase", "folder"};
-static const char *const progress_counts[] = {"done",        "total", "bytes_done",
-					      "bytes_total", "rate",  "eta_seconds"};
+/* The longest name or text that is kept. */
+#define TEXT_MAX 512
+
+static const char *const progress_texts[] = {"phase", "folder", NULL};
+static const char *const progress_counts[] = {
+	"done", "total", "bytes_done", "bytes_total", "rate", "eta_seconds", NULL};
+
+static const char *const folder_texts[] = {"folder", "destination", "result", "text", NULL};
+static const char *const folder_counts[] = {"messages", "copied",      "present",
+					    "skipped",  "failed",      "flags_updated",
+					    "bytes",    "bytes_total", NULL};
+static const char *const folder_flags[] = {"created", "unchanged", NULL};
 
 static int event_kind(const json_t *event)
 {
@@ -43,34 +52,89 @@ int worker_event_check(json_t *event, size_t size, const char *account, const ch
 	return kind;
 }
 
-json_t *worker_event_progress(const json_t *event)
+/* Members of an event that are copied and made what they should be: text without control
+ * characters, counts from 0 up. What is null stays null. */
+static int put_texts(json_t *o, const json_t *event, const char *const *keys)
 {
-	_cleanup_(json_decrefp) json_t *o = json_object();
-	char clean[512];
+	char clean[TEXT_MAX];
 
-	if (!o)
-		return NULL;
-	for (size_t i = 0; i < ELEMENTS(progress_texts); i++) {
-		const json_t *v = json_object_get(event, progress_texts[i]);
-		const char *s = json_is_string(v) ? json_string_value(v) : "";
+	for (; *keys; keys++) {
+		const char *s = json_string_value(json_object_get(event, *keys));
 
-		if (json_object_set_new(
-			    o, progress_texts[i],
-			    json_string(text_clean(clean, sizeof(clean), s, strlen(s)))) < 0)
-			return NULL;
+		s = text_clean(clean, sizeof(clean), s ? s : "", s ? strlen(s) : 0);
+		if (json_object_set_new(o, *keys, json_string(s)) < 0)
+			return -ENOMEM;
 	}
-	for (size_t i = 0; i < ELEMENTS(progress_counts); i++) {
-		json_t *v = json_object_get(event, progress_counts[i]);
+	return 0;
+}
+
+static int put_counts(json_t *o, const json_t *event, const char *const *keys)
+{
+	for (; *keys; keys++) {
+		const json_t *v = json_object_get(event, *keys);
 		json_int_t n = json_is_real(v) && fabs(json_real_value(v)) < 1e18
 				       ? (json_int_t)json_real_value(v)
 				       : json_integer_value(v);
 
 		n = MAX_OF(n, 0);
-		if (json_object_set_new(o, progress_counts[i],
+		if (json_object_set_new(o, *keys,
 					json_is_null(v) ? json_null() : json_integer(n)) < 0)
-			return NULL;
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+static int put_flags(json_t *o, const json_t *event, const char *const *keys)
+{
+	for (; *keys; keys++)
+		if (json_object_set_new(
+			    o, *keys,
+			    json_boolean(json_is_true(json_object_get(event, *keys)))) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+json_t *worker_event_progress(const json_t *event)
+{
+	_cleanup_(json_decrefp) json_t *o = json_object();
+
+	if (!o || put_texts(o, event, progress_texts) < 0 ||
+	    put_counts(o, event, progress_counts) < 0)
+		return NULL;
 	return STEAL(o);
+}
+
+json_t *worker_event_folder(const json_t *event)
+{
+	_cleanup_(json_decrefp) json_t *o = json_object();
+
+	if (!o || put_texts(o, event, folder_texts) < 0 ||
+	    put_counts(o, event, folder_counts) < 0 || put_flags(o, event, folder_flags) < 0)
+		return NULL;
+	if (json_string_length(json_object_get(o, "text")) == 0)
+		(void)json_object_del(o, "text"); /* it is there: most folders go well */
+	return STEAL(o);
+}
+
+const char *worker_event_server(const struct run_end *ends, const char *text)
+{
+	static const char *const sides[] = {"origin", "destination"};
+	const char *first = NULL, *server = NULL;
+
+	for (size_t i = 0; i < ELEMENTS(sides); i++) {
+		_cleanup_(freep) char *name = NULL;
+		const char *at;
+
+		if (!ends[i].host)
+			continue;
+		name = text_fmt("%s %s:", sides[i], ends[i].host);
+		at = name ? strstr(text, name) : NULL;
+		if (at && (!first || at < first)) {
+			first = at;
+			server = ends[i].server;
+		}
+	}
+	return server;
 }
 
 int worker_event_log_level(const json_t *event)

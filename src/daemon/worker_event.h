@@ -26,6 +26,20 @@ int worker_event_check(json_t *event, size_t size, const char *account, const ch
 /* The "progress" of a status answer out of a checked progress event: new reference, or NULL. */
 json_t *worker_event_progress(const json_t *event);
 
+/* What a checked folder event says of the folder, for the status: new reference, or NULL. */
+json_t *worker_event_folder(const json_t *event);
+
+/* One end of a run. */
+struct run_end {
+	char *host;   /* NULL: not known */
+	char *server; /* its name in the configuration */
+};
+
+/* Which of origin and destination (ends[0] and ends[1]) a text of the worker is about: the name
+ * of the one that it names first, "origin HOST:PORT" or "destination HOST:PORT"; NULL: none.
+ */
+const char *worker_event_server(const struct run_end *ends, const char *text);
+
 /* The syslog level of a checked log event: a number or a name, LOG_INFO when it is neither. */
 int worker_event_log_level(const json_t *event);
 

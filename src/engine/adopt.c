@@ -138,8 +138,8 @@ static int unite_flags(struct folder_work *w, const struct match_item *o, struct
 		return mm_err_oom(reterr);
 	if (missing.len == 0)
 		return 0;
-	/* As if the origin had had what both have, and got the rest since: the destination's own
-	 * never become flags of the origin, or a later run would take them away. */
+	/* As if the origin had had what both have, and got the rest since: the destination's
+	 * own never become flags of the origin, or a later run would take them away. */
 	if (flags_diff(buf_str(&missing), o->flags, &common, &none) < 0)
 		return mm_err_oom(reterr);
 	return flag_changes_add(w, o->uid, o->partner, buf_str(&common), o->flags, reterr);

@@ -38,6 +38,7 @@ struct lane {
 	size_t number;
 	pthread_t thread;
 	bool started;
+	bool early; /* began before the survey was done */
 	struct store_link *link;
 	struct store *origin, *destination;
 	uint64_t round_trips; /* of stores already closed */
@@ -63,7 +64,8 @@ struct engine {
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	bool ending; /* the job is over for all lanes */
+	bool surveyed; /* the queue is filled: lanes that connected early may begin */
+	bool ending;   /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -99,6 +101,8 @@ int survey(struct lane *l, struct mm_err *reterr);
 /* ---- lane.c ---- */
 int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *reterr);
 int lane_open(struct lane *l, struct mm_err *reterr); /* both sides, at the same time */
+/* Connect before there is work; without success the lane tries again when there is. */
+void lane_open_early(struct lane *l);
 /* The same and each side's list of folders. */
 int lane_open_and_list(struct lane *l, struct folder_list *origin,
 		       struct folder_list *destination, struct mm_err *reterr);
@@ -156,8 +160,8 @@ struct folder_work {
 	uint64_t uncertain;     /* intents that could not be settled */
 	struct seqset told;     /* origin UIDs that were listed */
 	struct seqset given_up; /* of those: uploads that were confirmed and never found */
-	uint32_t unfound; /* lowest watermark of an upload that was not found; 0: none */
-	bool incomplete;  /* the next run has to look at all of it again */
+	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
+	bool incomplete;        /* the next run has to look at all of it again */
 	struct flag_changes *flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };

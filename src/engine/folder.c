@@ -202,7 +202,8 @@ void note_unfound(struct folder_work *w, uint32_t watermark)
 	w->unfound = MIN_OF(w->unfound ? w->unfound : UINT32_MAX, MAX_OF(watermark, 1));
 }
 
-/* Uploads that were confirmed and never found: a person has to look, or to copy them by hand. */
+/* Uploads that were confirmed and never found: a person has to look, or to copy them by hand.
+ */
 static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
 {
 	struct seqset left = {0};
@@ -227,9 +228,10 @@ static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
 		mm_err_set(&err, MM_SCOPE_MESSAGE, MM_RETRY_NEVER, -ENOENT,
 			   "%s: the server confirmed the message %d times and never had it",
 			   store_label(w->lane->destination), ATTEMPTS_MAX);
-		mm_err_class(&err, MM_CLASS_PROTOCOL,
-			     "see whether a filter takes it away there; copied by hand, it will "
-			     "be recognised");
+		mm_err_class(
+			&err, MM_CLASS_PROTOCOL,
+			"see whether a filter takes it away there; copied by hand, it will "
+			"be recognised");
 		r = engine_trouble(w->lane->engine, w->pair->origin, uid, &err, reterr);
 	}
 	seqset_done(&w->fresh);
@@ -391,12 +393,16 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 
 /* Every listed message is in one bucket: what is neither copied, failed nor skipped was there.
  */
-static void count(struct folder_work *w)
+static void count(struct folder_work *w, bool ended)
 {
 	struct pair *p = w->pair;
 	uint64_t other = p->copied + p->failed + p->skipped + w->uncertain;
+	uint64_t known = seqset_count(&w->known);
 
-	p->present = p->listed > other ? p->listed - other : 0;
+	if (ended)
+		p->present = p->listed > other ? p->listed - other : 0;
+	else /* only what is known for certain */
+		p->present = known > w->copied_before ? known - w->copied_before : 0;
 }
 
 int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
@@ -408,7 +414,9 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
 	p->failed = p->skipped = 0;
 	p->error = (struct mm_err){0};
 	r = pass(&w, since, reterr);
-	count(&w);
+	count(&w, r == 0);
+	if (r < 0 && reterr->cls == MM_CLASS_QUOTA) /* for all of them there is no room */
+		p->failed = p->listed - MIN_OF(p->listed, p->copied + p->present + p->skipped);
 	seqset_done(&w.fresh);
 	seqset_done(&w.known);
 	seqset_done(&w.told);

@@ -158,6 +158,14 @@ int lane_open(struct lane *l, struct mm_err *reterr)
 	return lane_open_and_list(l, NULL, NULL, reterr);
 }
 
+void lane_open_early(struct lane *l)
+{
+	struct mm_err err;
+
+	if (lane_open(l, &err) < 0)
+		lane_close(l);
+}
+
 static void close_store(struct lane *l, struct store **s)
 {
 	if (*s)
@@ -182,10 +190,11 @@ static struct pair *take(struct lane *l)
 
 	(void)pthread_mutex_lock(&e->lock);
 	while (!found && !e->ending && !engine_cancelled(e)) {
+		size_t n = e->surveyed ? e->n_pairs : 0;
 		uint64_t now = clock_usec(), soonest = USEC_INFINITY;
 		bool taken = false;
 
-		for (size_t i = 0; i < e->n_pairs; i++) {
+		for (size_t i = 0; i < n; i++) {
 			struct pair *p = &e->pairs[i];
 
 			taken = taken || p->place == PAIR_TAKEN;
@@ -208,6 +217,8 @@ static struct pair *take(struct lane *l)
 						  .tv_nsec = (long)(soonest % USEC_PER_SEC) *
 							     1000};
 			(void)pthread_cond_timedwait(&e->changed, &e->lock, &until);
+		} else if (!e->surveyed) {
+			(void)pthread_cond_wait(&e->changed, &e->lock);
 		} else {
 			break;
 		}

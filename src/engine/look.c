@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding the messages of a batch among what came since its watermark and nobody owns: where the
- * server tells no UIDs, or tells wrong ones. By the fields of the header and the size, in the
- * order of the batch; where only the size differs, the whole text decides later. */
+/* Finding the messages of a batch among what came since its watermark and nobody owns: where
+ * the server tells no UIDs, or tells wrong ones. By the fields of the header and the size, in
+ * the order of the batch; where only the size differs, the whole text decides later. */
 #include "transfer_internal.h"
 
 /* Does a message of this transfer, not written down yet, have this UID? */

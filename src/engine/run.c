@@ -101,6 +101,99 @@ static void set_phase(struct engine *e, const char *phase)
 	(void)pthread_mutex_unlock(&e->lock);
 }
 
+/* ---- lanes ---- */
+
+static uint32_t lanes_allowed(const struct engine *e)
+{
+	const struct job *j = e->job;
+	uint32_t n = MIN_OF(j->connections, LANES_MAX);
+
+	if (j->origin.max_connections)
+		n = MIN_OF(n, j->origin.max_connections);
+	if (j->destination.max_connections)
+		n = MIN_OF(n, j->destination.max_connections);
+	return n;
+}
+
+static uint32_t lanes_useful(const struct engine *e)
+{
+	uint32_t work = 0;
+
+	for (size_t i = 0; i < e->n_pairs; i++)
+		work += e->pairs[i].place == PAIR_QUEUED;
+	return MIN_OF(lanes_allowed(e), work);
+}
+
+static void *lane_main(void *userdata)
+{
+	struct lane *l = userdata;
+
+	if (l->early)
+		lane_open_early(l);
+	(void)lane_work(l); /* the result is in the lane */
+	lane_close(l);
+	return NULL;
+}
+
+/* Lanes beside the first one. Fewer are only slower. */
+static void start_lanes(struct engine *e, uint32_t n)
+{
+	for (uint32_t i = (uint32_t)e->n_lanes; i < n; i++) {
+		struct lane *l = &e->lanes[i];
+		struct mm_err err;
+
+		if (lane_init(l, e, i, &err) < 0)
+			return;
+		e->n_lanes = i + 1;
+		l->early = !e->surveyed;
+		if (pthread_create(&l->thread, NULL, lane_main, l) != 0)
+			return;
+		l->started = true;
+	}
+}
+
+/* The queue is filled, or will never be. */
+static void release_lanes(struct engine *e, bool ending)
+{
+	(void)pthread_mutex_lock(&e->lock);
+	e->surveyed = true;
+	e->ending = e->ending || ending;
+	(void)pthread_cond_broadcast(&e->changed);
+	(void)pthread_mutex_unlock(&e->lock);
+}
+
+static void join_lanes(struct engine *e)
+{
+	for (size_t i = 1; i < e->n_lanes; i++) {
+		if (e->lanes[i].started)
+			(void)pthread_join(e->lanes[i].thread, NULL);
+		e->lanes[i].started = false;
+	}
+}
+
+static int work(struct engine *e, struct mm_err *reterr)
+{
+	int r = 0;
+
+	release_lanes(e, false);
+	start_lanes(e, lanes_useful(e));
+	(void)lane_work(&e->lanes[0]);
+	join_lanes(e);
+	/* A lane that could not connect gave its folder back, perhaps when this one had ended.
+	 */
+	(void)lane_work(&e->lanes[0]);
+	for (size_t i = 0; i < e->n_lanes; i++) {
+		struct lane *l = &e->lanes[i];
+
+		/* The first real trouble counts: the others only followed it. */
+		if (l->result < 0 && (r == 0 || r == -ECANCELED)) {
+			r = l->result;
+			*reterr = l->error;
+		}
+	}
+	return r;
+}
+
 /* ---- beginning ---- */
 
 static int check_space(const struct engine *e, struct mm_err *reterr)
@@ -150,67 +243,10 @@ static int begin(struct engine *e, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 	e->n_lanes = 1;
+	/* A mailbox never seen before will need all lanes: they connect while it is listed. */
+	if (!e->job->dry_run && state_is_new(e->state))
+		start_lanes(e, lanes_allowed(e));
 	return survey(&e->lanes[0], reterr);
-}
-
-/* ---- lanes ---- */
-
-static uint32_t lanes_wanted(const struct engine *e)
-{
-	const struct job *j = e->job;
-	uint32_t n = MIN_OF(j->connections, LANES_MAX);
-	uint32_t work = 0;
-
-	if (j->origin.max_connections)
-		n = MIN_OF(n, j->origin.max_connections);
-	if (j->destination.max_connections)
-		n = MIN_OF(n, j->destination.max_connections);
-	for (size_t i = 0; i < e->n_pairs; i++)
-		work += e->pairs[i].place == PAIR_QUEUED;
-	return MIN_OF(n, work);
-}
-
-static void *lane_main(void *userdata)
-{
-	struct lane *l = userdata;
-
-	(void)lane_work(l); /* the result is in the lane */
-	lane_close(l);
-	return NULL;
-}
-
-static int work(struct engine *e, struct mm_err *reterr)
-{
-	uint32_t n = lanes_wanted(e);
-	int r = 0;
-
-	for (uint32_t i = 1; i < n; i++) {
-		struct lane *l = &e->lanes[i];
-
-		/* Fewer lanes are only slower. */
-		if (lane_init(l, e, i, NULL) < 0)
-			break;
-		e->n_lanes = i + 1;
-		if (pthread_create(&l->thread, NULL, lane_main, l) != 0)
-			break;
-		l->started = true;
-	}
-	(void)lane_work(&e->lanes[0]);
-	for (size_t i = 1; i < e->n_lanes; i++)
-		if (e->lanes[i].started)
-			(void)pthread_join(e->lanes[i].thread, NULL);
-	/* A lane that could not connect gave its folder back, perhaps when this one had ended. */
-	(void)lane_work(&e->lanes[0]);
-	for (size_t i = 0; i < e->n_lanes; i++) {
-		struct lane *l = &e->lanes[i];
-
-		/* The first real trouble counts: the others only followed it. */
-		if (l->result < 0 && (r == 0 || r == -ECANCELED)) {
-			r = l->result;
-			*reterr = l->error;
-		}
-	}
-	return r;
 }
 
 /* ---- end ---- */
@@ -319,6 +355,8 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 		settle_pairs(e);
 		r = work(e, &err);
 	}
+	release_lanes(e, true);
+	join_lanes(e);
 	if (r < 0 && engine_cancelled(e) && err.cls == MM_CLASS_CANCELLED)
 		r = -ECANCELED;
 	set_phase(e, "done");

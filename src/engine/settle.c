@@ -107,12 +107,11 @@ static int conclude(struct transfer *t, struct batch *b, struct mm_err *reterr)
 	for (size_t i = 0; r == 0 && i < b->n; i++) {
 		struct item *it = &b->v[i];
 
-		/* The octets are not needed any more, and their memory is. */
-		it->message.body = spool_unref(it->message.body);
 		if (it->state != ROW_INTENT)
 			continue;
 		if (it->found) {
-			it->state = it->found_size == it->message.size ? ROW_STORED : ROW_ALTERED;
+			it->state =
+				it->found_size == it->message.size ? ROW_STORED : ROW_ALTERED;
 			w->watermark = MAX_OF(w->watermark, it->dest_uid + 1);
 		} else {
 			r = not_found(t, b, it, reterr);
@@ -147,35 +146,41 @@ static int end_check(struct transfer *t, struct mm_err *reterr)
 	struct batch *b = t->checking;
 	int r;
 
-	if (!b)
-		return 0;
 	r = store_sizes_end(t->work->lane->destination, note_size, b, reterr);
 	if (r == 0)
 		r = distrust(t, b, reterr);
 	if (r < 0)
 		return r;
-	t->checking = NULL;
+	t->checking = b->next;
+	t->n_checking--;
 	return conclude(t, b, reterr);
 }
 
+/* Several looks are on their way at once: a server far away must not slow the sending down. */
 static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset uids = {0};
-	int r;
+	struct batch **last = &t->checking;
+	int r = 0;
 
-	r = end_check(t, reterr);
-	if (r < 0) {
-		batch_free(b);
-		return r;
-	}
-	for (size_t i = 0; i < b->n; i++)
+	for (size_t i = 0; i < b->n; i++) {
+		/* The octets are not needed any more, and their memory is. */
+		b->v[i].message.body = spool_unref(b->v[i].message.body);
 		if (b->v[i].dest_uid && b->v[i].state == ROW_INTENT &&
 		    seqset_add(&uids, b->v[i].dest_uid, b->v[i].dest_uid) < 0)
 			r = mm_err_oom(reterr);
+	}
 	if (r == 0 && uids.n == 0)
 		return conclude(t, b, reterr);
-	t->checking = b;
-	return r < 0 ? r : store_sizes_begin(t->work->lane->destination, &uids, reterr);
+	while (*last)
+		last = &(*last)->next;
+	*last = b;
+	t->n_checking++;
+	if (r == 0)
+		r = store_sizes_begin(t->work->lane->destination, &uids, reterr);
+	while (r == 0 && t->n_checking > CHECKS_MAX)
+		r = end_check(t, reterr);
+	return r;
 }
 
 /* ---- answers ---- */
@@ -269,8 +274,7 @@ static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_er
 		r = store_put_end(d, &put, reterr);
 	if (r < 0)
 		return r;
-	if (!put.stored && put.error.scope == MM_SCOPE_MESSAGE &&
-	    drop_keywords(t, &b->v[i])) {
+	if (!put.stored && put.error.scope == MM_SCOPE_MESSAGE && drop_keywords(t, &b->v[i])) {
 		store_put_done(&put);
 		return retry_one(t, b, i, reterr); /* once: there are no keywords then */
 	}
@@ -335,6 +339,16 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 		r = after_refusal(t, b, no_folder, &refusal, reterr);
 	else if (r == 0 && must_look)
 		r = transfer_look(t, b, reterr);
+	if (r < 0 && reterr->cls == MM_CLASS_QUOTA) {
+		struct mm_err late = {0};
+
+		/* No more room: what was stored before counts, the rest was looked for. */
+		for (size_t i = 0; i < b->n; i++)
+			if (b->v[i].state == ROW_INTENT && !b->v[i].dest_uid)
+				b->v[i].state = ROW_NEW;
+		(void)begin_check(t, b, &late);
+		return r;
+	}
 	if (r < 0) {
 		/* Rows stay as intents: the next pass looks for them. */
 		batch_free(b);
@@ -345,13 +359,22 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 
 int transfer_settle_all(struct transfer *t, struct mm_err *reterr)
 {
-	int r = 0;
+	struct mm_err later = {0}, *err = reterr;
+	int r = 0, first = 0;
 
-	while (r == 0 && t->first)
-		r = transfer_settle(t, reterr);
+	/* Where there is no more room, what is on its way has an answer all the same. */
+	while (t->first && (r == 0 || err->cls == MM_CLASS_QUOTA)) {
+		err = first == 0 ? reterr : &later;
+		r = transfer_settle(t, err);
+		first = first == 0 ? r : first;
+	}
+	if (r < 0 && err->cls != MM_CLASS_QUOTA)
+		return first;
+	err = first == 0 ? reterr : &later;
+	r = 0;
+	while (r == 0 && t->checking)
+		r = end_check(t, err);
 	if (r == 0)
-		r = end_check(t, reterr);
-	if (r == 0)
-		r = transfer_commit(t, NULL, reterr);
-	return r;
+		r = transfer_commit(t, NULL, err);
+	return first < 0 ? first : r;
 }

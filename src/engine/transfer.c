@@ -63,7 +63,8 @@ static int put_intent(struct transfer *t, const struct batch *b, const struct it
 static int settle_row(struct transfer *t, const struct item *it, struct mm_err *reterr)
 {
 	return state_settle(t->engine->state, t->work->pair->sf.id, it->message.uid, it->state,
-			    it->dest_uid, it->attempts, *it->reason ? it->reason : NULL, reterr);
+			    it->dest_uid, it->attempts, *it->reason ? it->reason : NULL,
+			    reterr);
 }
 
 static void count_batch(struct transfer *t, const struct batch *b)
@@ -336,7 +337,10 @@ static void done(struct transfer *t)
 		t->checked = b->next;
 		batch_free(b);
 	}
-	batch_free(t->checking);
+	while ((b = t->checking) != NULL) {
+		t->checking = b->next;
+		batch_free(b);
+	}
 	seqset_done(&t->left);
 	seqset_done(&t->got);
 }
@@ -355,7 +359,7 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 		atomic_fetch_add(&t.engine->done, w->pair->copied);
 	} else if (r == 0) {
 		r = copy_all(&t, reterr);
-		if (r == 0 || r == -ECANCELED) {
+		if (r == 0 || r == -ECANCELED || (reterr && reterr->cls == MM_CLASS_QUOTA)) {
 			/* What is on its way is brought to its end, cancelled or not. */
 			struct mm_err late = {0};
 			int q = transfer_settle_all(&t, r == 0 ? reterr : &late);

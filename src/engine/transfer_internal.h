@@ -9,7 +9,9 @@
 #define BATCH_MESSAGES_MAX 100
 #define BATCH_BYTES        (768 * 1024)
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
-#define WINDOW_BATCHES     1  /* sent and unanswered while the next one fills */
+#define WINDOW_BATCHES     2  /* sent and unanswered while the next one fills */
+
+#define CHECKS_MAX	   6  /* looks on their way; no memory for bodies is needed by them */
 
 /* Reading ahead. */
 #define READS_MAX    2
@@ -54,7 +56,8 @@ struct transfer {
 	struct batch *filling;
 	struct batch *first, *last; /* sent, in order */
 	size_t in_flight;
-	struct batch *checking; /* stored, as the server says; being looked for */
+	struct batch *checking; /* stored, as the server says; being looked for; oldest first */
+	size_t n_checking;
 	struct batch *checked;  /* looked for; to be written down */
 };
 

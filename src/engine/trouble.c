@@ -27,6 +27,6 @@ uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec)
 	uint64_t delay = USEC_PER_SEC / 2;
 
 	for (unsigned i = 1; i < failures_in_a_row && delay < max_usec; i++)
-		delay *= 2;
+		delay = delay > max_usec / 2 ? max_usec : 2 * delay;
 	return MIN_OF(delay, max_usec);
 }

@@ -5,7 +5,10 @@
 #include <mailmig/text.h>
 #include <stdio.h>
 
-#define SCHEMA_VERSION "1"
+/* 1: runs. 2: run_folders too; of the runs of version 1 nothing is known of the folders. */
+#define SCHEMA_VERSION 2
+#define TEXT(x)        TEXT_OF(x)
+#define TEXT_OF(x)     #x
 
 /* How long a reader (an administrator's sqlite3) may hold us up: the loop stands still so long.
  */
@@ -30,15 +33,21 @@ static const char sql_schema[] =
 	" round_trips INTEGER NOT NULL DEFAULT 0, errors TEXT NOT NULL DEFAULT '[]'"
 	") STRICT;"
 	"CREATE INDEX IF NOT EXISTS runs_by_account ON runs (account, started, id);"
-	"PRAGMA user_version = " SCHEMA_VERSION ";"
-	"COMMIT;";
+	"CREATE TABLE IF NOT EXISTS run_folders ("
+	" account TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL,"
+	" left_out INTEGER NOT NULL, folders TEXT NOT NULL"
+	") STRICT;"
+	"PRAGMA user_version = " TEXT(SCHEMA_VERSION) ";"
+						      "COMMIT;";
 
 /* Names every column: a table of another shape shows itself here, not at the end of a run. */
 static const char sql_probe[] = "SELECT id, account, job, started, finished, result, "
 				"exit_code, copied, present, skipped, "
 				"failed, flags_updated, deleted, bytes, total_messages, "
 				"total_bytes, round_trips, errors "
-				"FROM runs LIMIT 1";
+				"FROM runs LIMIT 1;"
+				"SELECT account, run, left_out, folders "
+				"FROM run_folders LIMIT 1";
 
 bool history_db_is_corrupt(int rc)
 {
@@ -106,7 +115,7 @@ static int set_up(sqlite3 *db)
 		return rc;
 
 	/* A later version's file is left alone: going back must not cost the history. */
-	if (version > 1)
+	if (version > SCHEMA_VERSION)
 		return SQLITE_MISMATCH;
 
 	rc = sqlite3_exec(db, sql_schema, NULL, NULL, NULL);

@@ -12,6 +12,9 @@
 	"failed, flags_updated, deleted, bytes, total_messages, total_bytes, round_trips, "    \
 	"errors"
 
+/* run_summary_listed() */
+#define LISTED "(total_messages > 0 OR result IN ('ok', 'partial'))"
+
 static const char sql_begin[] =
 	"INSERT OR REPLACE INTO runs (id, account, job, started, result) "
 	"VALUES (?1, ?2, ?3, ?4, 'running')";
@@ -20,12 +23,18 @@ static const char sql_finish[] = "INSERT OR REPLACE INTO runs (" COLUMNS ") "
 				 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
 				 "?13, ?14, ?15, ?16, ?17, ?18)";
 
+static const char sql_finish_folders[] =
+	"INSERT OR REPLACE INTO run_folders (account, run, left_out, folders) "
+	"VALUES (?1, ?2, ?3, ?4)";
+
 static const char sql_prune[] =
 	"DELETE FROM runs WHERE account = ?1 AND result <> 'running' "
 	"AND id NOT IN (SELECT id FROM runs WHERE account = ?1 AND result <> 'running' "
 	"ORDER BY started DESC, id DESC LIMIT ?2) "
 	"AND id NOT IN (SELECT id FROM runs WHERE account = ?1 AND result = 'ok' "
-	"ORDER BY started DESC, id DESC LIMIT 1)";
+	"ORDER BY started DESC, id DESC LIMIT 1) "
+	"AND id NOT IN (SELECT id FROM runs WHERE account = ?1 AND " LISTED
+	" ORDER BY started DESC, id DESC LIMIT 1)";
 
 static const char sql_list[] = "SELECT " COLUMNS " FROM runs "
 			       "WHERE account = ?1 AND result <> 'running' "
@@ -34,6 +43,13 @@ static const char sql_list[] = "SELECT " COLUMNS " FROM runs "
 static const char sql_last_success[] = "SELECT finished FROM runs "
 				       "WHERE account = ?1 AND result = 'ok' "
 				       "ORDER BY started DESC, id DESC LIMIT 1";
+
+static const char sql_totals[] = "SELECT total_messages, total_bytes FROM runs "
+				 "WHERE account = ?1 AND result <> 'running' AND " LISTED
+				 " ORDER BY started DESC, id DESC LIMIT 1";
+
+static const char sql_folders[] = "SELECT left_out, folders FROM run_folders "
+				  "WHERE account = ?1 AND run = ?2";
 
 static const char sql_interrupt[] =
 	"UPDATE runs SET result = 'interrupted', exit_code = 10, finished = ?1, errors = ?2 "
@@ -160,7 +176,8 @@ int history_begin(struct history *h, const char *id, const char *account, const 
 
 struct finish_arg {
 	const struct run_summary *s;
-	char *errors; /* JSON */
+	const struct run_folders *folders; /* or NULL */
+	char *errors;                      /* JSON */
 };
 
 static int insert_finished(sqlite3 *db, const struct finish_arg *a)
@@ -189,6 +206,24 @@ static int insert_finished(sqlite3 *db, const struct finish_arg *a)
 	return run_statement(st);
 }
 
+/* In place of those of the run before: they would fill the disk, and nobody asks for them. */
+static int replace_folders(sqlite3 *db, const struct finish_arg *a)
+{
+	_cleanup_(stmt_finalizep) sqlite3_stmt *st = NULL;
+	const char *json = a->folders ? a->folders->json : NULL;
+	int rc;
+
+	rc = sqlite3_prepare_v2(db, sql_finish_folders, -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+
+	(void)sqlite3_bind_text(st, 1, a->s->account, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(st, 2, a->s->id, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(st, 3, a->folders ? (sqlite3_int64)a->folders->left_out : 0);
+	(void)sqlite3_bind_text(st, 4, json ? json : "[]", -1, SQLITE_STATIC);
+	return run_statement(st);
+}
+
 static int prune(sqlite3 *db, const char *account)
 {
 	_cleanup_(stmt_finalizep) sqlite3_stmt *st = NULL;
@@ -214,6 +249,8 @@ static int do_finish(sqlite3 *db, void *arg)
 
 	rc = insert_finished(db, a);
 	if (rc == SQLITE_OK)
+		rc = replace_folders(db, a);
+	if (rc == SQLITE_OK)
 		rc = prune(db, a->s->account);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
@@ -222,10 +259,11 @@ static int do_finish(sqlite3 *db, void *arg)
 	return rc;
 }
 
-int history_finish(struct history *h, const struct run_summary *s, struct mm_err *reterr)
+int history_finish(struct history *h, const struct run_summary *s,
+		   const struct run_folders *folders, struct mm_err *reterr)
 {
 	_cleanup_(freep) char *errors = history_errors_to_text(s);
-	struct finish_arg a = {s, errors};
+	struct finish_arg a = {s, folders, errors};
 
 	if (!errors) {
 		(void)mm_err_oom(reterr);
@@ -332,33 +370,70 @@ int history_last_run(struct history *h, const char *account, struct run_summary 
 	return ret->id ? 1 : 0;
 }
 
-struct success_arg {
+/* A question about one account with an answer of one row. */
+struct ask_arg {
+	const char *sql;
 	const char *account;
-	uint64_t finished_usec;
+	const char *id;   /* second parameter, or NULL */
+	int64_t value[2]; /* integers of the row */
+	char *text;       /* its last column, when that is one */
 };
 
-static int do_last_success(sqlite3 *db, void *arg)
+static int do_ask(sqlite3 *db, void *arg)
 {
 	_cleanup_(stmt_finalizep) sqlite3_stmt *st = NULL;
-	struct success_arg *a = arg;
+	struct ask_arg *a = arg;
 	int rc;
 
-	rc = sqlite3_prepare_v2(db, sql_last_success, -1, &st, NULL);
+	rc = sqlite3_prepare_v2(db, a->sql, -1, &st, NULL);
 	if (rc != SQLITE_OK)
 		return rc;
 
 	(void)sqlite3_bind_text(st, 1, a->account, -1, SQLITE_STATIC);
+	if (a->id)
+		(void)sqlite3_bind_text(st, 2, a->id, -1, SQLITE_STATIC);
 	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
-		a->finished_usec = (uint64_t)sqlite3_column_int64(st, 0);
+	if (rc != SQLITE_ROW)
+		return rc;
+
+	for (int i = 0; i < sqlite3_column_count(st); i++)
+		if (sqlite3_column_type(st, i) != SQLITE_TEXT)
+			a->value[i] = sqlite3_column_int64(st, i);
+		else
+			a->text = column_dup(st, i);
 	return rc;
 }
 
 uint64_t history_last_success(struct history *h, const char *account)
 {
-	struct success_arg a = {.account = account};
+	struct ask_arg a = {.sql = sql_last_success, .account = account};
 	struct mm_err ignored;
 
-	(void)with_db(h, do_last_success, &a, "read the runs", &ignored);
-	return a.finished_usec;
+	(void)with_db(h, do_ask, &a, "read the runs", &ignored);
+	return (uint64_t)a.value[0];
+}
+
+void history_totals(struct history *h, const char *account, uint64_t *ret_messages,
+		    uint64_t *ret_bytes)
+{
+	struct ask_arg a = {.sql = sql_totals, .account = account};
+	struct mm_err ignored;
+
+	(void)with_db(h, do_ask, &a, "read the runs", &ignored);
+	*ret_messages = (uint64_t)a.value[0];
+	*ret_bytes = (uint64_t)a.value[1];
+}
+
+int history_folders(struct history *h, const char *account, const char *id,
+		    struct run_folders *ret)
+{
+	struct ask_arg a = {.sql = sql_folders, .account = account, .id = id};
+	struct mm_err ignored;
+
+	(void)with_db(h, do_ask, &a, "read the folders of a run", &ignored);
+	if (!a.text)
+		return 0;
+	ret->json = a.text;
+	ret->left_out = (uint64_t)a.value[0];
+	return 1;
 }

@@ -46,6 +46,12 @@ void run_summary_done(struct run_summary *s)
 	*s = (struct run_summary){0};
 }
 
+bool run_summary_listed(const struct run_summary *s)
+{
+	/* A mailbox may well be empty. */
+	return s->total_messages > 0 || s->result == RUN_OK || s->result == RUN_PARTIAL;
+}
+
 /* A cleaned copy: what is in a summary can always be written as JSON. */
 static char *clean_dup(const char *s)
 {

@@ -97,8 +97,7 @@ static int read_some(struct varlink_conn *c)
 	return 0;
 }
 
-/* The next request of the input: 1, 0 for "need more", -EBADMSG, -EMSGSIZE, -ENOMEM. */
-static int take_request(struct varlink_conn *c, json_t **ret)
+int conn_take_request(struct varlink_conn *c, json_t **ret)
 {
 	if (c->in.len == 0)
 		return 0;
@@ -115,7 +114,7 @@ static void serve(struct varlink_conn *c)
 		_cleanup_(json_decrefp) json_t *request = NULL;
 		int r;
 
-		r = take_request(c, &request);
+		r = conn_take_request(c, &request);
 		if (r == 0)
 			break;
 		(void)sd_event_source_set_enabled(c->request_deadline, SD_EVENT_OFF);

@@ -56,6 +56,10 @@ struct varlink_conn *conn_free(struct varlink_conn *c); /* tells the open call's
 /* Nothing begun, nothing open, nothing to send. */
 bool conn_is_idle(const struct varlink_conn *c);
 
+/* Take the next request out of the input: 1, and it is the caller's; 0: need more octets;
+ * -EBADMSG, -EMSGSIZE, -ENOMEM: the connection is of no more use. */
+int conn_take_request(struct varlink_conn *c, json_t **ret);
+
 /* Send what the socket takes now. */
 void conn_flush(struct varlink_conn *c);
 

@@ -123,6 +123,7 @@ done(dry_run=True, copied=2)
 """)
     rc, out, _ = local.run("plan", "bob", "--local")
     assert rc == 0 and "will be created" in out and "would copy" in out
+    assert local.run("run", "bob", "--local", "--dry-run")[:2] == (0, out)
 
 
 def test_configuration_errors(local):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """mailmigd: runs, queue, results, bad workers, cancelling; its workers are puppets."""
 
+import json
 import os
 import signal
 
@@ -129,6 +130,80 @@ def test_dry_run_is_not_history(daemon):
         assert c.until_done()[1]["summaries"][0]["dry_run"] is True
     assert daemon.account()["state"] == "never-run"
     assert daemon.call("History", account="alice")["parameters"]["runs"] == []
+
+
+FOLDER = {"folder": "INBOX", "destination": "Eingang", "messages": 9, "copied": 4, "present": 2,
+          "skipped": 1, "failed": 2, "flags_updated": 3, "bytes": 40, "bytes_total": 90,
+          "created": True, "unchanged": False, "result": "failed", "text": "no room"}
+
+
+def test_folders_are_told_of_an_account_asked_by_name(daemon):
+    with daemon.client() as c:
+        c.follow(accounts=["alice"])
+        worker = daemon.worker()
+        worker.event("folder", **FOLDER)
+        worker.event("folder", folder="A\x1b[2J", messages=-1, surplus="x" * 100)
+        worker.done(result="partial", exit_code=1)
+        events, last = c.until_done()
+    assert FOLDER.items() <= events[0].items()
+    assert "folders" not in last["summaries"][0]
+
+    run = daemon.account()["last_run"]
+    assert run["folders"][0] == FOLDER
+    assert run["folders"][1]["folder"] == "A?[2J"
+    assert run["folders"][1]["messages"] == 0 and "surplus" not in run["folders"][1]
+    assert len(run["folders"]) == 2 and run["folders_left_out"] == 0
+    assert "folders" not in daemon.status()["accounts"][0]["last_run"]
+    assert "folders" not in daemon.call("History", account="alice")["parameters"]["runs"][0]
+
+    # While another runs it is still the last one; then that has none.
+    with daemon.client() as c:
+        c.follow(accounts=["alice"])
+        worker = daemon.worker()
+        worker.event("folder", folder="B")
+        c.next()
+        assert daemon.account()["last_run"] == run
+        worker.order("die", signal=int(signal.SIGKILL))
+        c.until_done()
+    assert [f["folder"] for f in daemon.account()["last_run"]["folders"]] == ["B"]
+    run_once(daemon)
+    assert daemon.account()["last_run"]["folders"] == []
+
+
+def test_folders_of_a_dry_run_are_not_kept(daemon):
+    run_once(daemon)
+    with daemon.client() as c:
+        c.follow(accounts=["alice"], dry_run=True)
+        worker = daemon.worker()
+        worker.event("folder", **FOLDER)
+        worker.done()
+        assert c.until_done()[0][0]["event"] == "folder"
+    assert daemon.account()["last_run"]["folders"] == []
+
+
+def test_folders_are_bounded(make):
+    """A worker that tells of more folders than anybody has: the answer still fits a message."""
+    daemon = make(["a", "b"]).start()
+    name = "x" * 200
+    for account in ("a", "b"):
+        with daemon.client() as c:
+            c.follow(accounts=[account])
+            worker = daemon.worker()
+            one = json.dumps({"event": "folder", "folder": name}).encode() + b"\0"
+            worker.raw(one * 6000)
+            worker.done()
+            c.until_done()
+    alone = daemon.account("a")["last_run"]
+    assert 2000 < len(alone["folders"]) <= 5000
+    assert len(alone["folders"]) + alone["folders_left_out"] == 6000
+    assert len(json.dumps(alone["folders"], separators=(",", ":"))) < 1 << 20
+
+    with daemon.client() as c:
+        c.send(CONTROL + "Status", {"accounts": ["a", "b"]})
+        both = c.next()["parameters"]["status"]
+    assert len(json.dumps(both, separators=(",", ":"))) < 1 << 20
+    first, second = (x["last_run"] for x in both["accounts"])
+    assert len(first["folders"]) > 2000 and "folders" not in second or not second["folders"]
 
 
 def test_a_client_that_leaves_ends_no_run(daemon):
@@ -324,6 +399,18 @@ def test_failed_messages_are_in_the_journal(daemon):
     log = daemon.log()
     assert "alice: INBOX uid 7: too large?for it?[1m; raise it\n" in log
     assert "alice: Junk: no such folder\n" in log
+
+
+def test_totals_outlive_a_run_that_listed_nothing(make):
+    daemon = make().start()
+    run_once(daemon, total_messages=50, total_bytes=500)
+    run_once(daemon, result="failed", exit_code=5)
+    assert daemon.account()["totals"] == {"messages": 50, "bytes": 500}
+    assert daemon.stop() == 0
+    daemon.start()
+    assert daemon.account()["totals"] == {"messages": 50, "bytes": 500}
+    run_once(daemon, result="partial", exit_code=1)  # the mailbox is empty
+    assert daemon.account()["totals"] == {"messages": 0, "bytes": 0}
 
 
 # ---- queue ----

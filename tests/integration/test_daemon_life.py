@@ -32,10 +32,25 @@ def test_history_survives_a_restart(make):
     assert daemon.account() == before
     runs = daemon.call("History", account="alice")["parameters"]["runs"]
     assert [r["result"] for r in runs] == ["failed", "ok"]
-    assert runs[0] == before["last_run"]
+    assert {**runs[0], "folders": [], "folders_left_out": 0} == before["last_run"]
     assert len(daemon.call("History", account="alice", limit=1)["parameters"]["runs"]) == 1
     assert daemon.call("History", account="alice", limit=0)["parameters"] == {
         "parameter": "limit"}
+
+
+def test_folders_survive_a_restart(make):
+    daemon = make().start()
+    with daemon.client() as c:
+        c.follow(accounts=["alice"])
+        worker = daemon.worker()
+        worker.event("folder", folder="Entwürfe", messages=3, result="ok")
+        worker.done()
+        c.until_done()
+    before = daemon.account()
+    assert before["last_run"]["folders"][0]["folder"] == "Entwürfe"
+    assert daemon.stop() == 0
+    daemon.start()
+    assert daemon.account() == before
 
 
 def test_killed_daemon_leaves_an_interrupted_run(make):
@@ -75,8 +90,14 @@ def test_full_disk_for_the_history(make):
     run_once(daemon)
     errors = [{"folder": "F", "uid": 1, "class": "other", "text": "x" * 900, "advice": "y" * 900}]
     subprocess.run(["prlimit", "--pid", str(daemon.process.pid), "--fsize=32768:"], check=True)
-    assert run_once(daemon, result="partial", exit_code=1, errors=errors * 90)["exit_code"] == 1
+    with daemon.client() as c:
+        c.follow(accounts=["alice"])
+        worker = daemon.worker()
+        worker.event("folder", folder="F", messages=90, failed=90)
+        worker.done(result="partial", exit_code=1, errors=errors * 90)
+        assert c.until_done()[1]["exit_code"] == 1
     assert daemon.account()["last_run"]["result"] == "partial"
+    assert daemon.account()["last_run"]["folders"][0]["failed"] == 90
     assert "going on without" in daemon.log()
     subprocess.run(["prlimit", "--pid", str(daemon.process.pid), "--fsize=unlimited:"],
                    check=True)

@@ -141,6 +141,14 @@ def test_many_folders_at_once(make_pair, mm, origin):
     pair.assert_equal()
 
 
+def table_of(plan):
+    """The lines before that of the result, which names the run."""
+    lines = plan.splitlines()
+    table = lines[:next(i for i, line in enumerate(lines) if ": plan in " in line)]
+    assert table[0].startswith("  ORIGIN")
+    return table
+
+
 def test_dry_run_changes_nothing(make_pair, mm, origin):
     pair = make_pair()
     stored, _ = corpus.fill_all_kinds(origin, pair.user, big=0, ordinary=1)
@@ -154,6 +162,9 @@ def test_dry_run_changes_nothing(make_pair, mm, origin):
     got = mm.ctl("plan", pair.account)
     assert got.rc == 0, got
     assert "Отправленные" in got.out
+    same = mm.ctl("run", pair.account, "--dry-run")
+    assert same.rc == 0, same
+    assert table_of(same.out) == table_of(got.out)
     done = pair.run("--dry-run")
     assert done["copied"] == stored
     assert done["dry_run"] is True

@@ -171,7 +171,7 @@ def symbols():
         wanted[folder] = {}
         for where, kind, symbol in nm(products(folder)):
             if kind == "U":
-                wanted[folder].setdefault(symbol, os.path.basename(where))
+                wanted[folder].setdefault(symbol, os.path.basename(where).rstrip(":"))
             elif symbol != "main":
                 defined[symbol].add(folder)
     return wanted, defined
@@ -183,9 +183,10 @@ def test_symbols_come_from_below(symbols):
     found = []
     for folder, names in wanted.items():
         for symbol, where in names.items():
-            homes = defined.get(symbol, set()) - {folder}
-            if folder not in defined.get(symbol, ()) and homes - set(BELOW[folder]):
-                found.append("%s (%s) uses %s of %s" % (folder, where, symbol, *sorted(homes)))
+            homes = defined.get(symbol, set())
+            if homes and not homes & {folder, *BELOW[folder]}:
+                found.append("%s (%s) uses %s of %s"
+                             % (folder, where, symbol, ", ".join(sorted(homes))))
     sources.complain(found)
 
 

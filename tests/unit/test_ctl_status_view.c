@@ -168,10 +168,55 @@ static void test_odd_answers(void **state)
 		(void)captured();
 		json_array_foreach(accounts, k, a)
 		{
-			status_view_account(capture(), &pipe_look, a, accounts, NOW);
+			assert_int_equal(status_view_account(capture(), &pipe_look, a, accounts,
+							     NOW, false),
+					 0);
 			(void)captured();
 		}
 	}
+}
+
+/* How many are there is not known of a run that ended before it looked. */
+static void test_copied_of_total(void **state)
+{
+	static const struct {
+		const char *last_run, *text;
+	} rows[] = {
+		{"{\"result\":\"ok\",\"total_messages\":50}", " 50/50 "},
+		{"{\"result\":\"failed\",\"total_messages\":0}", " ?/50 "},
+		{"{\"result\":\"interrupted\"}", " ?/50 "},
+		{"{\"result\":\"cancelled\",\"total_messages\":50}", " 0/50 "},
+		{"{\"result\":\"failed\",\"copied\":1,\"total_messages\":50}", " 1/50 "},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		_cleanup_(json_decrefp) json_t *o = json_pack(
+			"{s:[{s:s, s:{s:i}, s:o}]}", "accounts", "name", "x", "totals",
+			"messages", 50, "last_run", json_of(rows[i].last_run));
+
+		assert_int_equal(status_view_table(capture(), &pipe_look, o, NOW, false), 0);
+		assert_non_null(strstr(captured(), rows[i].text));
+	}
+}
+
+static void test_folders_of_the_account(void **state)
+{
+	_cleanup_(json_decrefp) json_t *o = json_of(
+		"{\"name\":\"alice\",\"mode\":\"sync\",\"state\":\"idle\",\"last_run\":{"
+		"\"result\":\"partial\",\"folders\":[{\"folder\":\"INBOX\",\"messages\":3}],"
+		"\"folders_left_out\":2,\"errors\":[{\"text\":\"too large\"}]}}");
+	const char *text;
+
+	assert_int_equal(status_view_account(capture(), &pipe_look, o, NULL, NOW, false), 0);
+	text = strstr(captured(), "\nFolders of the last run:\n");
+	assert_non_null(text);
+	assert_string_equal(text, "\nFolders of the last run:\n"
+				  "  FOLDER  MESSAGES  COPIED  THERE  FAILED  SIZE\n"
+				  "  INBOX          3       0      0       0     -\n"
+				  "  and 2 more, of which no counts were kept\n"
+				  "\n"
+				  "Errors of the last run:\n"
+				  "  too large\n");
 }
 
 static void test_account(void **state)
@@ -189,7 +234,7 @@ static void test_account(void **state)
 		"\"uid\":7,\"text\":\"too large\",\"advice\":\"leave it out\"}]},"
 		"\"last_success\":null,\"totals\":{\"messages\":6,\"bytes\":4096}}");
 
-	status_view_account(capture(), &pipe_look, o, NULL, NOW);
+	assert_int_equal(status_view_account(capture(), &pipe_look, o, NULL, NOW, false), 0);
 	assert_string_equal(captured(),
 			    "alice of office: sync\n"
 			    "       State: running\n"
@@ -210,10 +255,15 @@ static void test_account(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_attention), cmocka_unit_test(test_result),
-		cmocka_unit_test(test_table),     cmocka_unit_test(test_attention_only),
-		cmocka_unit_test(test_widths),    cmocka_unit_test(test_odd_answers),
+		cmocka_unit_test(test_attention),
+		cmocka_unit_test(test_result),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_attention_only),
+		cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_odd_answers),
 		cmocka_unit_test(test_account),
+		cmocka_unit_test(test_copied_of_total),
+		cmocka_unit_test(test_folders_of_the_account),
 	};
 
 	return cmocka_run_group_tests(tests, utc, capture_teardown);

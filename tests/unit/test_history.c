@@ -35,7 +35,7 @@ static void finish(struct history *h, const char *id, const char *account,
 {
 	struct run_summary s = summary(id, account, started_usec, result);
 
-	assert_int_equal(history_finish(h, &s, NULL), 0);
+	assert_int_equal(history_finish(h, &s, NULL, NULL), 0);
 }
 
 static int64_t sql(const char *text)
@@ -61,7 +61,7 @@ static void test_empty(void **state)
 	assert_int_equal(history_last_run(h, "alice", &s), 0);
 	assert_null(s.id);
 	assert_int_equal(history_last_success(h, "alice"), 0);
-	assert_int_equal(sql("PRAGMA user_version"), 1);
+	assert_int_equal(sql("PRAGMA user_version"), 2);
 }
 
 static void test_round_trip(void **state)
@@ -93,7 +93,7 @@ static void test_round_trip(void **state)
 
 	assert_int_equal(history_begin(h, "01", "alice", "sync", s.started_usec, NULL), 0);
 	assert_int_equal(history_last_run(h, "alice", &back), 0); /* it is running */
-	assert_int_equal(history_finish(h, &s, NULL), 0);
+	assert_int_equal(history_finish(h, &s, NULL, NULL), 0);
 	assert_int_equal(sql("SELECT count(*) FROM runs"), 1);
 
 	assert_int_equal(history_last_run(h, "alice", &back), 1);
@@ -250,7 +250,7 @@ static void test_corrupt_while_open(void **state)
 	for (off_t page = 1; page < 8; page++)
 		assert_int_equal(pwrite(fd, junk, sizeof(junk), page * 4096), sizeof(junk));
 	/* The daemon's own cache would hide it. */
-	(void)sql("PRAGMA user_version = 1");
+	(void)sql("PRAGMA user_version = 2");
 
 	finish(h, "new", "alice", 100, RUN_OK);
 	aside = history_take_set_aside(h);
@@ -264,13 +264,151 @@ static void test_later_version_is_left_alone(void **state)
 	struct mm_err err;
 	struct run_summary s = summary("a", "alice", 10, RUN_OK);
 
-	(void)sql("PRAGMA user_version = 2");
+	(void)sql("PRAGMA user_version = 3");
 	assert_int_equal(history_open(unit_dir, &h, &err), 0);
 	assert_int_equal(err.code, -EIO);
 	assert_non_null(strstr(err.text, "later version"));
-	assert_int_equal(history_finish(h, &s, &err), -EIO);
+	assert_int_equal(history_finish(h, &s, NULL, &err), -EIO);
+	assert_null(history_take_set_aside(h));
+	assert_int_equal(sql("PRAGMA user_version"), 3);
+}
+
+static void finish_folders(struct history *h, const char *id, uint64_t started_usec,
+			   const char *json, uint64_t left_out)
+{
+	struct run_summary s = summary(id, "alice", started_usec, RUN_OK);
+	struct run_folders f = {(char *)json, left_out};
+
+	assert_int_equal(history_finish(h, &s, &f, NULL), 0);
+}
+
+static void expect_folders(struct history *h, const char *account, const char *id,
+			   const char *json, uint64_t left_out)
+{
+	struct run_folders f = {0};
+
+	assert_int_equal(history_folders(h, account, id, &f), 1);
+	assert_string_equal(f.json, json);
+	assert_int_equal(f.left_out, left_out);
+	free(f.json);
+}
+
+static void test_folders_of_the_newest_run(void **state)
+{
+	struct history *h = open_ok();
+	struct run_folders f = {0};
+
+	assert_int_equal(history_folders(h, "alice", "a", &f), 0);
+	finish_folders(h, "a", 10, "[{\"folder\":\"\xc3\xa4\"}]", 3);
+	expect_folders(h, "alice", "a", "[{\"folder\":\"\xc3\xa4\"}]", 3);
+	assert_int_equal(history_folders(h, "bob", "a", &f), 0);
+	assert_int_equal(history_folders(h, "alice", "b", &f), 0);
+
+	(void)history_free(h);
+	h = open_ok();
+	expect_folders(h, "alice", "a", "[{\"folder\":\"\xc3\xa4\"}]", 3);
+
+	finish_folders(h, "b", 20, "[1]", 0);
+	finish(h, "x", "bob", 20, RUN_OK);
+	expect_folders(h, "alice", "b", "[1]", 0);
+	expect_folders(h, "bob", "x", "[]", 0);
+	assert_int_equal(history_folders(h, "alice", "a", &f), 0);
+	assert_null(f.json);
+	finish(h, "c", "alice", 30, RUN_FAILED); /* it told nothing */
+	expect_folders(h, "alice", "c", "[]", 0);
+	assert_int_equal(sql("SELECT count(*) FROM run_folders"), 2);
+	(void)history_free(h);
+}
+
+static void finish_totals(struct history *h, const char *id, uint64_t started_usec,
+			  enum run_result result, uint64_t messages)
+{
+	struct run_summary s = summary(id, "alice", started_usec, result);
+
+	s.total_messages = messages;
+	s.total_bytes = messages * 10;
+	assert_int_equal(history_finish(h, &s, NULL, NULL), 0);
+}
+
+static void expect_totals(struct history *h, const char *account, uint64_t messages)
+{
+	uint64_t n = 99, bytes = 99;
+
+	history_totals(h, account, &n, &bytes);
+	assert_int_equal(n, messages);
+	assert_int_equal(bytes, messages * 10);
+}
+
+/* A run that failed before it listed says nothing of the mailbox; one that found it empty does.
+ */
+static void test_totals_are_of_a_run_that_listed(void **state)
+{
+	_cleanup_(history_freep) struct history *h = open_ok();
+	char id[16];
+
+	expect_totals(h, "alice", 0);
+	finish_totals(h, "a", 10, RUN_OK, 50);
+	finish_totals(h, "b", 20, RUN_FAILED, 0);
+	expect_totals(h, "alice", 50);
+	expect_totals(h, "bob", 0);
+	finish_totals(h, "c", 30, RUN_FAILED, 60);
+	finish_totals(h, "d", 40, RUN_CANCELLED, 0);
+	expect_totals(h, "alice", 60);
+
+	for (unsigned i = 0; i < HISTORY_RUNS_KEPT + 5; i++) {
+		(void)snprintf(id, sizeof(id), "%05u", i);
+		finish_totals(h, id, 1000 + i, RUN_FAILED, 0);
+	}
+	expect_totals(h, "alice", 60); /* of a run that is kept for it */
+	assert_int_equal(sql("SELECT count(*) FROM runs"), HISTORY_RUNS_KEPT + 2);
+
+	finish_totals(h, "e", 5000, RUN_OK, 0);
+	assert_int_equal(history_begin(h, "f", "alice", "sync", 6000, NULL), 0);
+	expect_totals(h, "alice", 0);
+}
+
+/* What version 1 wrote, to the letter. */
+static const char version_1[] =
+	"CREATE TABLE runs ("
+	" id TEXT PRIMARY KEY NOT NULL, account TEXT NOT NULL, job TEXT NOT NULL,"
+	" started INTEGER NOT NULL, finished INTEGER, result TEXT NOT NULL,"
+	" exit_code INTEGER NOT NULL DEFAULT 0, copied INTEGER NOT NULL DEFAULT 0,"
+	" present INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0,"
+	" failed INTEGER NOT NULL DEFAULT 0, flags_updated INTEGER NOT NULL DEFAULT 0,"
+	" deleted INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,"
+	" total_messages INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,"
+	" round_trips INTEGER NOT NULL DEFAULT 0, errors TEXT NOT NULL DEFAULT '[]'"
+	") STRICT";
+
+static void test_version_1_is_taken_over(void **state)
+{
+	_cleanup_(run_summary_done) struct run_summary s = {0};
+	_cleanup_(buf_done) struct buf ids = {0};
+	struct run_folders f = {0};
+	struct history *h;
+
+	(void)sql(version_1);
+	(void)sql("CREATE INDEX runs_by_account ON runs (account, started, id)");
+	(void)sql("INSERT INTO runs (id, account, job, started, finished, result, copied, "
+		  "total_messages, total_bytes) VALUES "
+		  "('old', 'alice', 'sync', 10, 15, 'ok', 4, 50, 500), "
+		  "('new', 'alice', 'sync', 20, 25, 'failed', 0, 0, 0)");
+	(void)sql("PRAGMA user_version = 1");
+
+	h = open_ok();
 	assert_null(history_take_set_aside(h));
 	assert_int_equal(sql("PRAGMA user_version"), 2);
+	assert_int_equal(history_list(h, "alice", 10, collect, &ids, NULL), 0);
+	assert_string_equal(buf_str(&ids), "new old ");
+	assert_int_equal(history_last_run(h, "alice", &s), 1);
+	assert_int_equal(s.result, RUN_FAILED);
+	assert_int_equal(history_last_success(h, "alice"), 15);
+	expect_totals(h, "alice", 50);
+	assert_int_equal(history_folders(h, "alice", "new", &f), 0);
+	finish_folders(h, "next", 30, "[{}]", 0);
+	expect_folders(h, "alice", "next", "[{}]", 0);
+	assert_int_equal(sql("SELECT count(*) FROM runs"), 3);
+	(void)history_free(h);
 }
 
 static void test_comes_back(void **state)
@@ -282,12 +420,12 @@ static void test_comes_back(void **state)
 	assert_int_equal(mkdir(unit_path(HISTORY_FILE), 0700), 0); /* nothing SQLite can open */
 	assert_int_equal(history_open(unit_dir, &h, &err), 0);
 	assert_int_equal(err.code, -EIO);
-	assert_int_equal(history_finish(h, &s, &err), -EIO);
+	assert_int_equal(history_finish(h, &s, NULL, &err), -EIO);
 	assert_true(*err.text != '\0' && *err.advice != '\0');
 	assert_int_equal(history_last_success(h, "alice"), 0);
 
 	assert_int_equal(rmdir(unit_path(HISTORY_FILE)), 0);
-	assert_int_equal(history_finish(h, &s, &err), 0);
+	assert_int_equal(history_finish(h, &s, NULL, &err), 0);
 	assert_int_equal(history_last_success(h, "alice"), 15);
 }
 
@@ -310,6 +448,12 @@ int main(void)
 						unit_dir_teardown),
 		cmocka_unit_test_setup_teardown(test_later_version_is_left_alone,
 						unit_dir_setup, unit_dir_teardown),
+		cmocka_unit_test_setup_teardown(test_folders_of_the_newest_run, unit_dir_setup,
+						unit_dir_teardown),
+		cmocka_unit_test_setup_teardown(test_totals_are_of_a_run_that_listed,
+						unit_dir_setup, unit_dir_teardown),
+		cmocka_unit_test_setup_teardown(test_version_1_is_taken_over, unit_dir_setup,
+						unit_dir_teardown),
 		cmocka_unit_test_setup_teardown(test_comes_back, unit_dir_setup,
 						unit_dir_teardown),
 	};

@@ -91,6 +91,65 @@ static void test_long_folder_is_cut(void **state)
 	assert_true(json_string_length(json_object_get(p, "folder")) < 512);
 }
 
+static void test_folder(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} t[] = {
+		{"{\"event\":\"folder\",\"account\":\"a\",\"run\":\"r\",\"folder\":\"A\","
+		 "\"destination\":\"B\\n\",\"messages\":9,\"copied\":1,\"present\":2,"
+		 "\"skipped\":3,\"failed\":4,\"flags_updated\":5,\"bytes\":6,"
+		 "\"bytes_total\":7,\"created\":true,\"unchanged\":true,\"result\":\"failed\","
+		 "\"text\":\"no\\u001b room\",\"x\":[]}",
+		 "{\"folder\":\"A\",\"destination\":\"B?\",\"messages\":9,\"copied\":1,"
+		 "\"present\":2,\"skipped\":3,\"failed\":4,\"flags_updated\":5,\"bytes\":6,"
+		 "\"bytes_total\":7,\"created\":true,\"unchanged\":true,\"result\":\"failed\","
+		 "\"text\":\"no? room\"}"},
+		{"{\"folder\":7,\"messages\":-1,\"copied\":\"x\",\"created\":1}",
+		 "{\"folder\":\"\",\"destination\":\"\",\"messages\":0,\"copied\":0,"
+		 "\"present\":0,\"skipped\":0,\"failed\":0,\"flags_updated\":0,\"bytes\":0,"
+		 "\"bytes_total\":0,\"created\":false,\"unchanged\":false,\"result\":\"\"}"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(t); i++) {
+		_cleanup_(json_decrefp) json_t *in = parse(t[i].in);
+		_cleanup_(json_decrefp) json_t *out = parse(t[i].out);
+		_cleanup_(json_decrefp) json_t *f = worker_event_folder(in);
+
+		assert_non_null(f);
+		assert_true(json_equal(f, out));
+	}
+}
+
+static void test_server(void **state)
+{
+	static const struct run_end ends[] = {{(char *)"10.0.0.5", (char *)"old"},
+					      {(char *)"2001:db8::1", (char *)"new"}};
+	static const struct run_end unknown[2] = {{0}};
+	static const struct {
+		const char *text, *server;
+	} t[] = {
+		{"origin 10.0.0.5:993: connection refused", "old"},
+		{"cannot log in at destination 2001:db8::1:143", "new"},
+		{"destination 2001:db8::1:993 has what origin 10.0.0.5:993 had", "new"},
+		{"origin 10.0.0.5:993 has what destination 2001:db8::1:993 had", "old"},
+		{"origin 10.0.0.50:993: no", NULL},
+		{"destination 10.0.0.5:993: no", NULL}, /* no such end */
+		{"10.0.0.5:993: no", NULL},
+		{"", NULL},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(t); i++) {
+		const char *server = worker_event_server(ends, t[i].text);
+
+		if (t[i].server)
+			assert_string_equal(server, t[i].server);
+		else
+			assert_null(server);
+		assert_null(worker_event_server(unknown, t[i].text));
+	}
+}
+
 static void test_log_level(void **state)
 {
 	static const struct {
@@ -120,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check),     cmocka_unit_test(test_names_are_ours),
 		cmocka_unit_test(test_progress),  cmocka_unit_test(test_long_folder_is_cut),
+		cmocka_unit_test(test_folder),    cmocka_unit_test(test_server),
 		cmocka_unit_test(test_log_level),
 	};
 

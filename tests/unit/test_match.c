@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <engine/engine_internal.h>
+
+#include "unit.h"
+
+/* One message: its UID, a header (0-9, one octet of the fingerprint; A-Z: without Message-ID), a
+ * text (one octet of the digest; '-': not read) and its size. */
+struct row {
+	uint32_t uid;
+	char header, text;
+	uint64_t size;
+};
+
+static void fill(struct match_list *l, const struct row *v)
+{
+	for (; v->uid; v++) {
+		struct match_item *it = match_add(l);
+
+		assert_non_null(it);
+		it->uid = v->uid;
+		it->size = v->size;
+		it->fingerprint.id[0] = (uint8_t)v->header;
+		it->fingerprint.has_message_id = v->header >= '0' && v->header <= '9';
+		it->has_digest = v->text != '-';
+		it->digest[0] = it->has_digest ? (uint8_t)v->text : 0;
+	}
+}
+
+/* "1-11 2-0 3?": uid and partner, in the order of UIDs; '?' when in doubt. */
+static void shown(const struct match_list *l, char *to, size_t size)
+{
+	size_t at = 0;
+
+	*to = '\0';
+	for (size_t i = 0; i < l->n; i++) {
+		const struct match_item *it = &l->v[i];
+
+		if (i > 0)
+			assert_true(l->v[i - 1].uid < it->uid);
+		at += (size_t)snprintf(to + at, size - at, "%s%u", i ? " " : "", it->uid);
+		if (it->partner)
+			at += (size_t)snprintf(to + at, size - at, "-%u", it->partner);
+		assert_false(it->partner && it->doubtful);
+		if (it->doubtful)
+			at += (size_t)snprintf(to + at, size - at, "?");
+		assert_true(at < size);
+	}
+}
+
+/* Partners know each other, and nobody has two. */
+static void assert_sound(struct match_list *a, struct match_list *b)
+{
+	size_t na = 0, nb = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		const struct match_item *other;
+
+		if (!a->v[i].partner)
+			continue;
+		na++;
+		other = match_find(b, a->v[i].partner);
+		assert_non_null(other);
+		assert_int_equal(other->partner, a->v[i].uid);
+	}
+	for (size_t i = 0; i < b->n; i++)
+		nb += b->v[i].partner != 0;
+	assert_int_equal(na, nb);
+}
+
+static void test_match(void **state)
+{
+	static const struct {
+		const char *what;
+		struct row a[6], b[6];
+		bool trust;
+		const char *by_fingerprint_a, *by_fingerprint_b; /* after the first step */
+		const char *a_end, *b_end;			 /* and after the second */
+	} rows[] = {
+		{"unique", {{1, '1', '-', 5}, {2, '2', '-', 5}}, {{11, '2', '-', 5}, {12, '1', '-', 5}},
+		 true, "1-12 2-11", "11-2 12-1", "1-12 2-11", "11-2 12-1"},
+		{"another size is no witness", {{1, '1', '-', 5}}, {{11, '1', '-', 900}}, true, "1-11",
+		 "11-1", "1-11", "11-1"},
+		{"nothing in common", {{1, '1', 'a', 5}}, {{11, '2', 'a', 5}}, true, "1", "11", "1",
+		 "11"},
+		{"one side empty", {{1, '1', 'a', 5}}, {{0}}, true, "1", "", "1", ""},
+		{"without trust the text decides", {{1, '1', 'a', 5}}, {{11, '1', 'a', 5}}, false, "1?",
+		 "11?", "1-11", "11-1"},
+		{"without trust another text is another message", {{1, '1', 'a', 5}},
+		 {{11, '1', 'b', 5}}, false, "1?", "11?", "1?", "11?"},
+		{"both texts known: they decide, trusted or not", {{1, '1', 'a', 5}},
+		 {{11, '1', 'b', 5}}, true, "1?", "11?", "1?", "11?"},
+		{"one text known is none known", {{1, '1', 'a', 5}}, {{11, '1', '-', 5}}, true, "1-11",
+		 "11-1", "1-11", "11-1"},
+		{"no Message-ID: the text decides", {{1, 'A', 'a', 5}}, {{11, 'A', 'a', 5}}, true, "1?",
+		 "11?", "1-11", "11-1"},
+		{"no Message-ID, not read", {{1, 'A', '-', 5}}, {{11, 'A', '-', 5}}, true, "1?", "11?",
+		 "1?", "11?"},
+		{"doubled at the origin, one there",
+		 {{1, '1', 'a', 5}, {2, '1', 'a', 5}, {3, '1', 'a', 5}}, {{11, '1', 'a', 5}}, true,
+		 "1? 2? 3?", "11?", "1-11 2? 3?", "11-1"},
+		{"doubled there, one at the origin", {{1, '1', 'a', 5}},
+		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}}, true, "1?", "11? 12?", "1-11", "11-1 12?"},
+		{"equal ones in ascending order", {{1, '1', 'a', 5}, {2, '1', 'a', 5}},
+		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}}, true, "1? 2?", "11? 12?", "1-11 2-12",
+		 "11-1 12-2"},
+		{"one Message-ID, several texts", {{1, '1', 'a', 5}, {2, '1', 'b', 5}},
+		 {{11, '1', 'b', 5}, {12, '1', 'a', 5}}, true, "1? 2?", "11? 12?", "1-12 2-11",
+		 "11-2 12-1"},
+		{"equal text under different headers stays apart",
+		 {{1, '1', 'a', 5}, {2, '2', 'b', 5}, {3, '2', 'b', 5}},
+		 {{11, '1', '-', 5}, {12, '2', 'b', 5}}, true, "1-11 2? 3?", "11-1 12?",
+		 "1-11 2-12 3?", "11-1 12-2"},
+		{"UIDs at the end of the range", {{4294967295, '1', '-', 5}}, {{1, '1', '-', 5}}, true,
+		 "4294967295-1", "1-4294967295", "4294967295-1", "1-4294967295"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		struct match_list a = {0}, b = {0};
+		char text[256];
+
+		print_message("%s\n", rows[i].what);
+		fill(&a, rows[i].a);
+		fill(&b, rows[i].b);
+		match_by_fingerprint(&a, &b, rows[i].trust);
+		shown(&a, text, sizeof(text));
+		assert_string_equal(text, rows[i].by_fingerprint_a);
+		shown(&b, text, sizeof(text));
+		assert_string_equal(text, rows[i].by_fingerprint_b);
+		assert_sound(&a, &b);
+		match_by_digest(&a, &b);
+		shown(&a, text, sizeof(text));
+		assert_string_equal(text, rows[i].a_end);
+		shown(&b, text, sizeof(text));
+		assert_string_equal(text, rows[i].b_end);
+		assert_sound(&a, &b);
+		match_done(&a);
+		match_done(&b);
+	}
+}
+
+/* Many of everything: as many pairs as the smaller side of each text has. */
+static void test_counts_stay_right(void **state)
+{
+	for (unsigned seed = 1; seed <= 50; seed++) {
+		struct match_list a = {0}, b = {0};
+		size_t count[2][4][4] = {{{0}}}, expected = 0, got = 0;
+		unsigned x = seed * 2654435761u;
+
+		for (uint32_t uid = 1; uid <= 200; uid++) {
+			unsigned side, header, text;
+			struct row rows[2] = {{0}};
+
+			x = x * 1664525u + 1013904223u;
+			side = x >> 31;
+			header = (x >> 28) % 4;
+			text = (x >> 24) % 4;
+			rows[0] = (struct row){uid, (char)('A' + header),
+						(char)('a' + 4 * header + text), 5};
+			fill(side ? &b : &a, rows);
+			count[side][header][text]++;
+		}
+		match_by_fingerprint(&a, &b, true);
+		match_by_digest(&a, &b);
+		assert_sound(&a, &b);
+		for (size_t h = 0; h < 4; h++)
+			for (size_t t = 0; t < 4; t++)
+				expected += MIN_OF(count[0][h][t], count[1][h][t]);
+		for (size_t i = 0; i < a.n; i++) {
+			const struct match_item *other = match_find(&b, a.v[i].partner);
+
+			got += other != NULL;
+			if (other)
+				assert_int_equal(other->fingerprint.id[0], a.v[i].fingerprint.id[0]);
+		}
+		assert_int_equal(got, expected);
+		match_done(&a);
+		match_done(&b);
+	}
+}
+
+static void test_find(void **state)
+{
+	static const struct row v[] = {{2, '1', '-', 5}, {4, '2', '-', 5}, {9, '3', '-', 5}, {0}};
+	struct match_list l = {0};
+
+	assert_null(match_find(&l, 1));
+	fill(&l, v);
+	for (uint32_t uid = 0; uid < 12; uid++) {
+		struct match_item *it = match_find(&l, uid);
+
+		assert_int_equal(it != NULL, uid == 2 || uid == 4 || uid == 9);
+		if (it)
+			assert_int_equal(it->uid, uid);
+	}
+	match_done(&l);
+	assert_null(l.v);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_counts_stay_right),
+		cmocka_unit_test(test_find),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
