@@ -48,6 +48,9 @@ struct imap_options {
 	struct spool_pool *pool; /* for bodies */
 	unsigned match;          /* enum match_by: fields of fingerprints */
 	int cancel_fd;
+	/* Called when connected and before the login; a negative result gives up. Or NULL. */
+	int (*before_login)(void *userdata);
+	void *userdata;
 };
 
 /* Connect and log in. 0 or -errno; class connect or login. */

@@ -2,7 +2,7 @@
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H
 
-#include "folder_list.h"
+#include "folder_log.h"
 #include "queue.h"
 #include "run_id.h"
 #include "worker_event.h"
@@ -70,9 +70,9 @@ struct run {
 	bool killed;    /* by us */
 	bool done;      /* the worker gave its result: `summary` is it */
 	struct run_summary summary;
-	char *trouble;              /* why there will be no result, or NULL */
-	json_t *progress;           /* newest, as in a status answer; or NULL */
-	struct folder_list folders; /* of a real run */
+	char *trouble;             /* why there will be no result, or NULL */
+	json_t *progress;          /* newest, as in a status answer; or NULL */
+	struct folder_log folders; /* of a real run */
 };
 
 /* A client that waits for the end of one or more runs. */

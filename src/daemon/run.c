@@ -36,7 +36,7 @@ struct run *run_free(struct run *r)
 	worker_done(r);
 	run_summary_done(&r->summary);
 	json_decref(r->progress);
-	folder_list_done(&r->folders);
+	folder_log_done(&r->folders);
 	free(r->account);
 	for (size_t i = 0; i < ELEMENTS(r->server); i++) {
 		free(r->server[i]);
@@ -274,7 +274,7 @@ int run_handle_event(struct run *r, json_t *event, size_t size)
 		break;
 	case WORKER_EVENT_FOLDER:
 		if (!r->dry_run)
-			folder_list_add(&r->folders, event);
+			folder_log_add(&r->folders, event);
 		break;
 	case WORKER_EVENT_PROGRESS:
 		progress = worker_event_progress(event);
@@ -381,7 +381,7 @@ static void record_result(struct run *r, struct run_summary *s)
 	struct mm_err err = {0};
 	int q;
 
-	folder_list_take(&r->folders, &folders);
+	folder_log_take(&r->folders, &folders);
 	q = history_finish(d->history, s, &folders, &err);
 	report_history(d, q, &err);
 

@@ -23,6 +23,7 @@ struct pair {
 	bool subscribe; /* wanted at the destination and not so yet */
 	struct state_folder sf;
 	bool unchanged;
+	bool crowded;   /* somebody else fills the destination too: no haste */
 	bool estimated; /* its share of the progress is known */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
@@ -64,8 +65,9 @@ struct engine {
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	bool surveyed; /* the queue is filled: lanes that connected early may begin */
-	bool ending;   /* the job is over for all lanes */
+	unsigned logins; /* sides that were logged in to */
+	bool surveyed;   /* the queue is filled: lanes that connected early may begin */
+	bool ending;     /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -152,6 +154,8 @@ struct folder_work {
 	struct lane *lane;
 	struct pair *pair;
 	struct store_folder origin, destination;
+	bool eager; /* all bodies were asked for at once: the pair is new and its destination
+		       empty */
 	struct seqset fresh;    /* origin UIDs to copy */
 	struct seqset known;    /* origin UIDs that are at the destination */
 	uint64_t fresh_bytes;   /* dry run: their sizes */
@@ -187,7 +191,8 @@ int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, con
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- transfer.c ---- */
-#define ATTEMPTS_MAX 2 /* uploads confirmed and not found, before a person must look */
+#define TRANSFER_WANTS (STORE_WANT_FLAGS | STORE_WANT_DATE | STORE_WANT_SIZE | STORE_WANT_BODY)
+#define ATTEMPTS_MAX   2 /* uploads confirmed and not found, before a person must look */
 /* An upload that was put at or above this watermark was not found. */
 void note_unfound(struct folder_work *w, uint32_t watermark);
 int transfer(struct folder_work *w, struct mm_err *reterr);

@@ -49,6 +49,30 @@ static unsigned scan_wants(const struct folder_work *w)
 	return STORE_WANT_FLAGS | (f.discards || f.size_limit ? STORE_WANT_SIZE : 0);
 }
 
+/* A pair never seen before with nothing at the destination: every message will be copied, so
+ * the bodies are asked for together with the listing. */
+static bool may_be_eager(const struct folder_work *w)
+{
+	const struct pair *p = w->pair;
+	struct store_features f;
+
+	store_features(w->lane->destination, &f);
+	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
+	       !f.discards && !f.size_limit &&
+	       (!p->exists ||
+		(p->destination_status.known && p->destination_status.messages == 0));
+}
+
+/* There is something at the destination after all: begin again without haste. */
+static int not_eager(struct folder_work *w, struct mm_err *reterr)
+{
+	w->pair->crowded = true;
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -EAGAIN,
+		   "%s: folder \"%s\" is being filled by somebody else",
+		   store_label(w->lane->destination), w->pair->destination);
+	return mm_err_class(reterr, MM_CLASS_OTHER, "the next run looks again");
+}
+
 /* Enter both folders and ask for the listing in the same breath. */
 static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 {
@@ -59,8 +83,10 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	r = store_enter_begin(l->destination, p->destination_raw, true, reterr);
 	if (r == 0)
 		r = store_enter_begin(l->origin, p->origin_raw, false, reterr);
+	w->eager = may_be_eager(w);
 	if (r == 0)
-		r = store_read_range(l->origin, 1, 0, scan_wants(w), since, reterr);
+		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
+				     since, reterr);
 	if (r == 0)
 		r = store_enter_end(l->destination, &w->destination, reterr);
 	if (r == 0)
@@ -290,7 +316,7 @@ static void estimate(struct folder_work *w, bool everything)
 {
 	struct engine *e = w->lane->engine;
 	const struct folder_status *o = &w->pair->origin_status;
-	uint64_t fresh = seqset_count(&w->fresh);
+	uint64_t fresh = w->eager ? o->messages : seqset_count(&w->fresh);
 	uint64_t bytes = o->bytes / MAX_OF(o->messages, 1) * fresh;
 
 	if (w->pair->estimated)
@@ -366,11 +392,13 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	r = enter(w, since, reterr);
 	if (r == 0)
 		r = rebind(w, reterr);
-	if (r == 0)
+	if (r == 0 && w->eager && w->destination.status.messages > 0)
+		r = not_eager(w, reterr);
+	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
-	if (r == 0 && since == 0)
+	if (r == 0 && since == 0 && !w->eager)
 		r = check_listing(w, reterr);
-	if (r == 0 && (w->fresh.n > 0 || !p->sf.complete))
+	if (r == 0 && (w->eager || w->fresh.n > 0 || !p->sf.complete))
 		r = remember_beginning(w, reterr);
 	if (r == 0)
 		r = adopt_intents(w, reterr);
@@ -386,6 +414,9 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	r = flag_changes_send(w, reterr);
 	if (r == 0)
 		r = transfer(w, reterr);
+	/* What the server has and did not send is asked for by a pass with a listing. */
+	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
+		w->incomplete = p->crowded = true;
 	if (r == 0)
 		r = remember(w, reterr);
 	return r;
@@ -405,10 +436,9 @@ static void count(struct folder_work *w, bool ended)
 		p->present = known > w->copied_before ? known - w->copied_before : 0;
 }
 
-int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
+static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_err *reterr)
 {
 	struct folder_work w = {.lane = l, .pair = p, .copied_before = p->copied};
-	uint64_t since = since_mark(p);
 	int r;
 
 	p->failed = p->skipped = 0;
@@ -428,4 +458,15 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 	return w.uncertain > 0 ? 1 : 0;
+}
+
+int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
+{
+	bool crowded = p->crowded;
+	int r;
+
+	r = sync_once(l, p, since_mark(p), reterr);
+	if (r == 0 && p->crowded && !crowded)
+		r = sync_once(l, p, 0, reterr);
+	return r;
 }

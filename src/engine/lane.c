@@ -107,6 +107,7 @@ static int make_stores(struct lane *l, struct mm_err *reterr)
 
 /* One side's opening, so that both can go on at the same time. */
 struct opening {
+	struct engine *engine;
 	struct store *store;
 	bool with_size;
 	struct folder_list *list; /* NULL: only open */
@@ -119,6 +120,12 @@ static void *open_side(void *userdata)
 	struct opening *o = userdata;
 
 	o->result = store_open(o->store, &o->error);
+	if (o->result == 0) {
+		(void)pthread_mutex_lock(&o->engine->lock);
+		o->engine->logins++;
+		(void)pthread_cond_broadcast(&o->engine->changed);
+		(void)pthread_mutex_unlock(&o->engine->lock);
+	}
 	if (o->result == 0 && o->list)
 		o->result = store_list(o->store, o->with_size, o->list, &o->error);
 	return NULL;
@@ -127,7 +134,8 @@ static void *open_side(void *userdata)
 int lane_open_and_list(struct lane *l, struct folder_list *origin,
 		       struct folder_list *destination, struct mm_err *reterr)
 {
-	struct opening o = {.with_size = true, .list = origin}, d = {.list = destination};
+	struct opening o = {.engine = l->engine, .with_size = true, .list = origin};
+	struct opening d = {.engine = l->engine, .list = destination};
 	pthread_t thread;
 	int r;
 
@@ -158,12 +166,28 @@ int lane_open(struct lane *l, struct mm_err *reterr)
 	return lane_open_and_list(l, NULL, NULL, reterr);
 }
 
+/* A wrong password is tried once, not once a lane: the first lane's logins come before all. */
+static int await_first_login(void *userdata)
+{
+	struct engine *e = userdata;
+	int r;
+
+	(void)pthread_mutex_lock(&e->lock);
+	while (e->logins < 2 && !e->ending && !engine_cancelled(e))
+		(void)pthread_cond_wait(&e->changed, &e->lock);
+	r = e->logins < 2 ? -ECANCELED : 0;
+	(void)pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
 void lane_open_early(struct lane *l)
 {
 	struct mm_err err;
 
+	store_link_before_login(l->link, await_first_login, l->engine);
 	if (lane_open(l, &err) < 0)
 		lane_close(l);
+	store_link_before_login(l->link, NULL, NULL);
 }
 
 static void close_store(struct lane *l, struct store **s)

@@ -213,6 +213,11 @@ static int add_message(struct transfer *t, struct message *m, struct mm_err *ret
 	struct item *it;
 	int r;
 
+	if (t->work->eager && (seqset_add(&t->work->fresh, m->uid, m->uid) < 0 ||
+			       seqset_add(&t->work->told, m->uid, m->uid) < 0)) {
+		message_done(m);
+		return mm_err_oom(reterr);
+	}
 	if (!seqset_contains(&t->work->fresh, m->uid) || seqset_contains(&t->got, m->uid)) {
 		message_done(m);
 		return 0; /* not asked for, or told twice */
@@ -244,10 +249,7 @@ static int read_ahead(struct transfer *t, struct mm_err *reterr)
 
 		if (seqset_take(&t->left, READ_MEMBERS, READ_OCTETS, &part) < 0)
 			return mm_err_oom(reterr);
-		r = store_read_set(o, &part,
-				   STORE_WANT_FLAGS | STORE_WANT_DATE | STORE_WANT_SIZE |
-					   STORE_WANT_BODY,
-				   reterr);
+		r = store_read_set(o, &part, TRANSFER_WANTS, reterr);
 	}
 	return r;
 }
@@ -350,7 +352,7 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 	struct transfer t;
 	int r;
 
-	if (w->fresh.n == 0)
+	if (w->fresh.n == 0 && !w->eager)
 		return 0;
 	r = init(&t, w, reterr);
 	if (r == 0 && t.features.discards) {

@@ -7,11 +7,11 @@
 /* One batch: an fsync and, with MULTIAPPEND, a command each. Larger ones bring little, and
  * memory for three of them is needed per lane. */
 #define BATCH_MESSAGES_MAX 100
-#define BATCH_BYTES        (768 * 1024)
+#define BATCH_BYTES        (512 * 1024)
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
-#define WINDOW_BATCHES     2  /* sent and unanswered while the next one fills */
+#define WINDOW_BATCHES     4  /* sent and unanswered while the next one fills */
 
-#define CHECKS_MAX	   6  /* looks on their way; no memory for bodies is needed by them */
+#define CHECKS_MAX 6 /* looks on their way; no memory for bodies is needed by them */
 
 /* Reading ahead. */
 #define READS_MAX    2
@@ -58,7 +58,7 @@ struct transfer {
 	size_t in_flight;
 	struct batch *checking; /* stored, as the server says; being looked for; oldest first */
 	size_t n_checking;
-	struct batch *checked;  /* looked for; to be written down */
+	struct batch *checked; /* looked for; to be written down */
 };
 
 struct batch *batch_free(struct batch *b);

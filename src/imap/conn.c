@@ -591,6 +591,11 @@ int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *re
 		return r;
 	if (pump_add(c->pump, c->stream) < 0)
 		return mm_err_oom(reterr);
+	if (o->before_login && o->before_login(o->userdata) < 0) {
+		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ECANCELED,
+			   "%s: not logged in: another connection could not", c->label);
+		return mm_err_class(reterr, MM_CLASS_CANCELLED, "%s", "");
+	}
 	r = imap_login(c, o->endpoint, o->secret, reterr);
 	if (r < 0)
 		return r;

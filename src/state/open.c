@@ -149,7 +149,7 @@ static int open_and_check(struct state *s, const char *path)
 
 static bool is_damaged(struct state *s, int r)
 {
-	int code = s->db ? sqlite3_errcode(s->db) : SQLITE_OK;
+	int code = s->db ? sqlite3_extended_errcode(s->db) & 0xff : SQLITE_OK;
 
 	return r == -EPROTO || code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
 }

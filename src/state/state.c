@@ -8,16 +8,24 @@ int state_failed(struct state *s, const char *what, struct mm_err *reterr)
 {
 	int code = sqlite3_extended_errcode(s->db);
 	bool full = (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE;
+	int r = full ? -ENOSPC : -EIO;
 
 	s->failed = true;
-	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, full ? -ENOSPC : -EIO,
-		   "state %s: cannot %s: %s", s->path, what, sqlite3_errmsg(s->db));
-	return mm_err_class(
-		reterr, MM_CLASS_LOCAL, "%s",
-		full ? "free space on that file system; nothing is lost, the next run "
-		       "continues"
-		     : "check that disk and its permissions; nothing is lost, the next "
-		       "run continues");
+	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s", s->path,
+		   what, sqlite3_errmsg(s->db));
+	if (full)
+		mm_err_class(reterr, MM_CLASS_LOCAL,
+			     "free space on that file system; nothing is lost, the next run "
+			     "continues");
+	else if ((code & 0xff) == SQLITE_CORRUPT)
+		mm_err_class(reterr, MM_CLASS_LOCAL,
+			     "the file is damaged: move it away; what is at the destination is "
+			     "recognised anew");
+	else
+		mm_err_class(reterr, MM_CLASS_LOCAL,
+			     "check that disk and its permissions; nothing is lost, the next "
+			     "run continues");
+	return r;
 }
 
 /* Handles that failed once are never used again: what they hold is not known. */
@@ -27,7 +35,8 @@ static int usable(struct state *s, struct mm_err *reterr)
 		return 0;
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EIO,
 		   "state %s failed earlier in this run", s->path);
-	return mm_err_class(reterr, MM_CLASS_LOCAL, "see the first error of the run");
+	mm_err_class(reterr, MM_CLASS_LOCAL, "see the first error of the run");
+	return -EIO;
 }
 
 /* Run a prepared statement that returns no row. */

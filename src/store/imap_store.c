@@ -40,6 +40,8 @@ static int do_open(struct store *s, struct mm_err *reterr)
 		.pool = is->link->pool,
 		.match = is->match,
 		.cancel_fd = is->link->cancel_fd,
+		.before_login = is->link->before_login,
+		.userdata = is->link->userdata,
 	};
 
 	return imap_open(&o, &is->imap, reterr);

@@ -29,6 +29,12 @@ struct store_link *store_link_free(struct store_link *l)
 	return NULL;
 }
 
+void store_link_before_login(struct store_link *l, int (*fn)(void *userdata), void *userdata)
+{
+	l->before_login = fn;
+	l->userdata = userdata;
+}
+
 size_t store_link_room(const struct store_link *l)
 {
 	return spool_pool_room(l->pool);

@@ -10,6 +10,8 @@ struct store_link {
 	struct pump pump;
 	struct spool_pool *pool;
 	int cancel_fd;
+	int (*before_login)(void *userdata);
+	void *userdata;
 };
 
 /* One row for each verb of store.h, where it is described. */

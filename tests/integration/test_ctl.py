@@ -291,24 +291,6 @@ def test_status_of_named_accounts(daemon):
     assert "4 copied (2.0 KiB)" in out
 
 
-def test_status_of_one_account_has_its_folders(daemon):
-    folders = [{"folder": "INBOX", "destination": "INBOX", "messages": 1200, "copied": 12,
-                "present": 1188, "bytes_total": 5 << 20, "result": "ok"},
-               {"folder": "Gesendet", "destination": "Sent Items", "messages": 9, "copied": 7,
-                "failed": 2, "bytes_total": 2048, "result": "ok"}]
-    daemon.on["Status"] = lambda call: call.reply(status=status(failing(
-        "bob", folders=folders + folders[:1] * 50, folders_left_out=4)))
-    rc, out, err = ask(daemon, "status", "bob")
-    assert (rc, err) == (0, "")
-    rows = [line.split() for line in out[out.index("Folders of"):].splitlines()]
-    assert rows[1] == "FOLDER MESSAGES COPIED THERE FAILED SIZE".split()
-    assert rows[2] == "▲ Gesendet → Sent Items 9 7 0 2 2.0 KiB".split()
-    assert rows[3] == "INBOX 1200 12 1188 0 5.0 MiB".split()
-    assert rows[53][0] == "INBOX"  # not a terminal: all of them
-    assert rows[54] == "and 4 more, of which no counts were kept".split()
-    assert out.index("Folders of") < out.index("Errors of")
-
-
 def test_status_without_accounts_says_what_to_do(daemon):
     daemon.on["Status"] = lambda call: call.reply(status=status())
     rc, out, _ = ask(daemon)

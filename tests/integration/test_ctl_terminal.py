@@ -230,6 +230,36 @@ def test_status_table_fits(daemon, columns):
     assert "and 2 more errors: mailmigctl status a-rather-long.name@of-a-domain.example" in rows[-1]
 
 
+def test_folders_of_one_account(daemon):
+    names = ["Folder %d" % i for i in range(352)]
+    folders = [{"folder": name, "destination": name, "messages": 9, "copied": 2, "present": 7,
+                "bytes_total": 2048, "result": "ok"} for name in names]
+    folders[351].update(destination="Sent Items", copied=0, failed=2)
+    bob = account("bob", last_run=summary("bob", result="partial", folders=folders,
+                                          folders_left_out=4))
+    daemon.on["Status"] = lambda call: call.reply(status=status(bob))
+    daemon.on["History"] = lambda call: call.reply(runs=[])
+
+    def table(*args):
+        with Terminal("--socket", daemon.path, "--no-color", "status", "bob", *args) as t:
+            assert t.end() == 0
+        text = t.text.replace("\r", "")
+        return [line.split() for line in text[text.index("Folders of"):].splitlines()[1:]]
+
+    rows = table()
+    assert rows[0] == "FOLDER MESSAGES COPIED THERE FAILED SIZE".split()
+    assert rows[1] == "▲ Folder 351 → Sent Items 9 0 7 2 2.0 KiB".split()
+    assert rows[2] == "Folder 0 9 2 7 0 2.0 KiB".split()
+    assert rows[41:] == ["and 312 more, -v shows them".split(),
+                         "and 4 more, of which no counts were kept".split()]
+    assert len(table("-v")) == 352 + 2
+
+    plain_text = subprocess.run(
+        [program("mailmigctl"), "--socket", daemon.path, "status", "bob"], check=True,
+        capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
+    assert "Folder 350 " in plain_text and "-v shows" not in plain_text
+
+
 def test_log_lines_stand_above_the_live_line(daemon):
     go_on = threading.Event()
 

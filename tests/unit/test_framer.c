@@ -4,7 +4,8 @@
 #include "unit.h"
 
 /* What came out of the framer, as text: R<line> for a response ({1} stands for IMAP_EXTERNAL,
- * \ and a letter for CR, LF, NUL), B<size> a body that begins, D<octets> (joined), E its end. */
+ * \ and a letter for CR, LF, NUL), B<size> a body that begins, D<octets> (joined), E its end.
+ */
 struct trace {
 	struct buf out;
 	bool in_data;
@@ -124,7 +125,8 @@ static const struct row rows[] = {
 	{IN("* 1 FETCH (BODY[]<0> {2}\r\nab)\r\n"), "R* 1 FETCH (BODY[]<0> {2}\\r\\nab)|", 0},
 	{IN("* 1 FETCH (BODY[] {2}\r\nab BODY[] {2}\r\ncd)\r\n"), "B2|Dab|E|", -EPROTO},
 	/* prose has no literals, whatever it ends in */
-	{IN("* OK see {5}\r\n* NO {5}\r\n* BAD {5}\r\n* BYE {5}\r\n* PREAUTH {5}\r\n* OK {5}\r\n"),
+	{IN("* OK see {5}\r\n* NO {5}\r\n* BAD {5}\r\n* BYE {5}\r\n* PREAUTH {5}\r\n* OK "
+	    "{5}\r\n"),
 	 "R* OK see {5}|R* NO {5}|R* BAD {5}|R* BYE {5}|R* PREAUTH {5}|R* OK {5}|", 0},
 	{IN("A1 OK done {5}\r\nA2 NO {3+}\r\n+ idle {5}\r\n"),
 	 "RA1 OK done {5}|RA2 NO {3+}|R+ idle {5}|", 0},
@@ -246,12 +248,9 @@ static void test_endless_literals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_every_split),
-		cmocka_unit_test(test_octet_by_octet),
-		cmocka_unit_test(test_all_in_one_stream),
-		cmocka_unit_test(test_endless_line),
-		cmocka_unit_test(test_endless_literals),
+		cmocka_unit_test(test_rows),           cmocka_unit_test(test_every_split),
+		cmocka_unit_test(test_octet_by_octet), cmocka_unit_test(test_all_in_one_stream),
+		cmocka_unit_test(test_endless_line),   cmocka_unit_test(test_endless_literals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

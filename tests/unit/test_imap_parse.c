@@ -46,17 +46,19 @@ static void test_responses(void **state)
 		int64_t number; /* -1: none */
 	} rows[] = {
 		{"* OK hi\r\n", 0, IMAP_UNTAGGED, IMAP_OK, "*", "OK", NULL, "hi", -1},
-		{"* ok [ALERT] hi\r\n", 0, IMAP_UNTAGGED, IMAP_OK, "*", "ok", "ALERT", "hi", -1},
+		{"* ok [ALERT] hi\r\n", 0, IMAP_UNTAGGED, IMAP_OK, "*", "ok", "ALERT", "hi",
+		 -1},
 		{"A1 NO [X Y] z\r\n", 0, IMAP_TAGGED, IMAP_NO, "A1", "NO", "X Y", "z", -1},
 		{"A1 BAD\r\n", 0, IMAP_TAGGED, IMAP_BAD, "A1", "BAD", NULL, "", -1},
 		{"A1 OK []\r\n", 0, IMAP_TAGGED, IMAP_OK, "A1", "OK", "", "", -1},
 		{"A1 OK [never ends\r\n", 0, IMAP_TAGGED, IMAP_OK, "A1", "OK", NULL,
 		 "[never ends", -1},
 		{"* BYE\r\n", 0, IMAP_UNTAGGED, IMAP_BYE, "*", "BYE", NULL, "", -1},
-		{"* PREAUTH x\r\n", 0, IMAP_UNTAGGED, IMAP_PREAUTH, "*", "PREAUTH", NULL, "x", -1},
+		{"* PREAUTH x\r\n", 0, IMAP_UNTAGGED, IMAP_PREAUTH, "*", "PREAUTH", NULL, "x",
+		 -1},
 		{"* 23 EXISTS\r\n", 0, IMAP_UNTAGGED, IMAP_NONE, "*", "EXISTS", NULL, "", 23},
-		{"* 4294967295 EXPUNGE\r\n", 0, IMAP_UNTAGGED, IMAP_NONE, "*", "EXPUNGE", NULL, "",
-		 4294967295},
+		{"* 4294967295 EXPUNGE\r\n", 0, IMAP_UNTAGGED, IMAP_NONE, "*", "EXPUNGE", NULL,
+		 "", 4294967295},
 		{"*  7  FETCH  (UID 1)\r\n", 0, IMAP_UNTAGGED, IMAP_NONE, "*", "FETCH", NULL,
 		 "(UID 1)", 7},
 		{"* LIST () \"/\" a\r\n", 0, IMAP_UNTAGGED, IMAP_NONE, "*", "LIST", NULL,
@@ -81,7 +83,8 @@ static void test_responses(void **state)
 		struct imap_resp r = {0};
 
 		print_message("%s", rows[i].in);
-		assert_int_equal(respond(&f, rows[i].in, strlen(rows[i].in), &r), rows[i].result);
+		assert_int_equal(respond(&f, rows[i].in, strlen(rows[i].in), &r),
+				 rows[i].result);
 		if (rows[i].result == 0) {
 			struct imap_str rest = {.p = r.rest.p,
 						.n = (size_t)(r.rest.end - r.rest.p)};
@@ -126,7 +129,7 @@ struct fetch_row {
 	const char *in;
 	int result;
 	uint32_t uid;
-	const char *flags; /* NULL: none told */
+	const char *flags;    /* NULL: none told */
 	int64_t size, modseq; /* -1: none told */
 	const char *date, *header;
 	enum { NO_BODY, EXTERNAL, QUOTED, NIL } body;
@@ -137,8 +140,9 @@ static const struct fetch_row fetch_rows[] = {
 	{"(UID 7 FLAGS (\\Seen kw) RFC822.SIZE 5 MODSEQ (9) INTERNALDATE \"" DATE
 	 "\" BODY[] {3}\r\nabc)",
 	 0, 7, "\\Seen kw", 5, 9, DATE, NULL, EXTERNAL, NULL},
-	{"(BODY[] {3}\r\nabc INTERNALDATE \"" DATE "\" MODSEQ (9) RFC822.SIZE 5 FLAGS () UID 7)", 0,
-	 7, "", 5, 9, DATE, NULL, EXTERNAL, NULL},
+	{"(BODY[] {3}\r\nabc INTERNALDATE \"" DATE
+	 "\" MODSEQ (9) RFC822.SIZE 5 FLAGS () UID 7)",
+	 0, 7, "", 5, 9, DATE, NULL, EXTERNAL, NULL},
 	{"(uid 7 body[] ~{3}\r\na\1c rfc822.size 3)", 0, 7, NULL, 3, -1, NULL, NULL, EXTERNAL,
 	 NULL},
 	{"( UID 7  FLAGS (a b)  )", 0, 7, "a b", -1, -1, NULL, NULL, NO_BODY, NULL},
@@ -149,11 +153,12 @@ static const struct fetch_row fetch_rows[] = {
 	{"(UID 7 BODY[] NIL FLAGS (x))", 0, 7, "x", -1, -1, NULL, NULL, NIL, NULL},
 	{"(UID 7 BODY[] nil)", 0, 7, NULL, -1, -1, NULL, NULL, NIL, NULL},
 	/* headers */
-	{"(UID 7 BODY[HEADER.FIELDS (DATE FROM)] {7}\r\nA: b\r\n\n RFC822.SIZE 4)", 0, 7, NULL, 4,
-	 -1, NULL, "A: b\r\n\n", NO_BODY, NULL},
+	{"(UID 7 BODY[HEADER.FIELDS (DATE FROM)] {7}\r\nA: b\r\n\n RFC822.SIZE 4)", 0, 7, NULL,
+	 4, -1, NULL, "A: b\r\n\n", NO_BODY, NULL},
 	{"(UID 7 BODY[HEADER.FIELDS (\"DATE\" {4}\r\nFROM)] \"A: \\\"b\")", 0, 7, NULL, -1, -1,
 	 NULL, "A: \"b", NO_BODY, NULL},
-	{"(UID 7 body[header.fields (x)] NIL)", 0, 7, NULL, -1, -1, NULL, "(nil)", NO_BODY, NULL},
+	{"(UID 7 body[header.fields (x)] NIL)", 0, 7, NULL, -1, -1, NULL, "(nil)", NO_BODY,
+	 NULL},
 	/* two escaped strings stay where they are */
 	{"(BODY[HEADER.FIELDS (A)] \"\\\"1\" UID 7 BODY[] \"\\\"2\")", 0, 7, NULL, -1, -1, NULL,
 	 "\"1", QUOTED, "\"2"},
@@ -167,8 +172,8 @@ static const struct fetch_row fetch_rows[] = {
 	 "(\"\\\\Inbox\" a) BODY (\"TEXT\" (\"CHARSET\" \"x\") NIL 5) X NIL Y 5 EMAILID (M1)"
 	 " PREVIEW \"(\" SAVEDATE NIL)",
 	 0, 7, NULL, -1, -1, NULL, NULL, NO_BODY, NULL},
-	{"(BODY[]<0> {2}\r\nab UID 7 BODY[TEXT] {2}\r\n)) BINARY[1] ~{1}\r\n()", 0, 7, NULL, -1, -1,
-	 NULL, NULL, NO_BODY, NULL},
+	{"(BODY[]<0> {2}\r\nab UID 7 BODY[TEXT] {2}\r\n)) BINARY[1] ~{1}\r\n()", 0, 7, NULL, -1,
+	 -1, NULL, NULL, NO_BODY, NULL},
 	/* the last one counts */
 	{"(UID 6 UID 7 FLAGS (a) FLAGS (b))", 0, 7, "b", -1, -1, NULL, NULL, NO_BODY, NULL},
 	{"(UID 4294967295 RFC822.SIZE 18446744073709551615)", 0, 4294967295, NULL, -1, -1, NULL,
@@ -189,7 +194,8 @@ static const struct fetch_row fetch_rows[] = {
 	{.in = "(RFC822.SIZE (5))", .result = -EPROTO},
 	{.in = "(UID 7 BODY[] \"never ends)", .result = -EPROTO},
 	{.in = "(UID 7 BODY[] \"ends in \\", .result = -EPROTO},
-	{.in = "(UID 7 X (((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))", .result = -EPROTO},
+	{.in = "(UID 7 X (((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))",
+	 .result = -EPROTO},
 	{.in = "(UID 7 X ))", .result = -EPROTO},
 	{.in = "(UID 7 X (a)", .result = -EPROTO},
 	{.in = "(UID 7 \")", .result = -EPROTO},
@@ -260,7 +266,8 @@ static void test_fetch_cut(void **state)
 
 static void test_dates(void **state)
 {
-	static const char *const good[] = {"01-Jan-2018 10:00:00 +0000", " 1-jan-0000 00:00:00 -9999",
+	static const char *const good[] = {"01-Jan-2018 10:00:00 +0000",
+					   " 1-jan-0000 00:00:00 -9999",
 					   "99-XXX-9999 99:99:99 +9999"};
 	static const char *const bad[] = {
 		"",
@@ -349,17 +356,29 @@ static void test_status(void **state)
 		int result;
 	} rows[] = {
 		{"INBOX (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 HIGHESTMODSEQ 12345678901 SIZE 99)",
-		 "INBOX", {.messages = 3, .uidnext = 9, .uidvalidity = 7, .modseq = 12345678901,
-			   .bytes = 99, .known = true}, 0},
-		{"\"a b\" (uidvalidity 7 messages 0 uidnext 1)", "a b",
-		 {.uidnext = 1, .uidvalidity = 7, .known = true}, 0},
-		{"{2}\r\na) (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 UNSEEN 1 RECENT 0)", "a)",
-		 {.messages = 1, .uidnext = 2, .uidvalidity = 3, .known = true}, 0},
+		 "INBOX",
+		 {.messages = 3,
+		  .uidnext = 9,
+		  .uidvalidity = 7,
+		  .modseq = 12345678901,
+		  .bytes = 99,
+		  .known = true},
+		 0},
+		{"\"a b\" (uidvalidity 7 messages 0 uidnext 1)",
+		 "a b",
+		 {.uidnext = 1, .uidvalidity = 7, .known = true},
+		 0},
+		{"{2}\r\na) (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 UNSEEN 1 RECENT 0)",
+		 "a)",
+		 {.messages = 1, .uidnext = 2, .uidvalidity = 3, .known = true},
+		 0},
 		{"x (MESSAGES 3 UIDVALIDITY 7)", "x", {.messages = 3, .uidvalidity = 7}, 0},
 		{"x (UIDNEXT 3 UIDVALIDITY 7)", "x", {.uidnext = 3, .uidvalidity = 7}, 0},
 		{"x ()", "x", {0}, 0},
-		{"x (MESSAGES 4294967296 UIDNEXT 2 UIDVALIDITY 3)", "x",
-		 {.uidnext = 2, .uidvalidity = 3}, 0},
+		{"x (MESSAGES 4294967296 UIDNEXT 2 UIDVALIDITY 3)",
+		 "x",
+		 {.uidnext = 2, .uidvalidity = 3},
+		 0},
 		{"x (MESSAGES)", NULL, {0}, -EPROTO},
 		{"x (MESSAGES 3", NULL, {0}, -EPROTO},
 		{"x MESSAGES 3", NULL, {0}, -EPROTO},
@@ -505,7 +524,8 @@ static void test_appenduid(void **state)
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
-		struct imap_cursor c = {.p = rows[i].in, .end = rows[i].in + strlen(rows[i].in)};
+		struct imap_cursor c = {.p = rows[i].in,
+					.end = rows[i].in + strlen(rows[i].in)};
 		struct seqset set = {0};
 		struct buf text = {0};
 		uint32_t validity = 0;
@@ -527,9 +547,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_responses), cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_fetch),	  cmocka_unit_test(test_fetch_cut),
-		cmocka_unit_test(test_dates),	  cmocka_unit_test(test_list),
-		cmocka_unit_test(test_status),	  cmocka_unit_test(test_namespace),
+		cmocka_unit_test(test_fetch),     cmocka_unit_test(test_fetch_cut),
+		cmocka_unit_test(test_dates),     cmocka_unit_test(test_list),
+		cmocka_unit_test(test_status),    cmocka_unit_test(test_namespace),
 		cmocka_unit_test(test_vanished),  cmocka_unit_test(test_appenduid),
 	};
 

@@ -48,7 +48,8 @@ static void map(struct world *w, bool subscribe)
 {
 	folder_list_sort(&w->origin);
 	folder_list_sort(&w->destination);
-	assert_int_equal(map_folders(&w->origin, &w->destination, subscribe, &w->pairs, &w->n), 0);
+	assert_int_equal(map_folders(&w->origin, &w->destination, subscribe, &w->pairs, &w->n),
+			 0);
 }
 
 static const struct pair *pair_of(const struct world *w, const char *origin)
@@ -72,8 +73,8 @@ static void test_same_and_missing(void **state)
 	struct world *w = *state;
 	const struct pair *p;
 
-	add(&w->origin, "INBOX", "INBOX")->status =
-		(struct folder_status){.messages = 3, .uidnext = 9, .uidvalidity = 7, .known = true};
+	add(&w->origin, "INBOX", "INBOX")->status = (struct folder_status){
+		.messages = 3, .uidnext = 9, .uidvalidity = 7, .known = true};
 	add(&w->origin, "Entwürfe/a", "Entw&APw-rfe/a");
 	add(&w->destination, "INBOX", "INBOX")->status.uidvalidity = 5;
 	add(&w->destination, "Only there", "Only there");
@@ -150,7 +151,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same_and_missing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_cannot_hold_messages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_cannot_hold_messages, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_subscriptions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_subscriptions, setup, teardown),
 	};

@@ -3,8 +3,8 @@
 
 #include "unit.h"
 
-/* One message: its UID, a header (0-9, one octet of the fingerprint; A-Z: without Message-ID), a
- * text (one octet of the digest; '-': not read) and its size. */
+/* One message: its UID, a header (0-9, one octet of the fingerprint; A-Z: without Message-ID),
+ * a text (one octet of the digest; '-': not read) and its size. */
 struct row {
 	uint32_t uid;
 	char header, text;
@@ -74,44 +74,129 @@ static void test_match(void **state)
 		struct row a[6], b[6];
 		bool trust;
 		const char *by_fingerprint_a, *by_fingerprint_b; /* after the first step */
-		const char *a_end, *b_end;			 /* and after the second */
+		const char *a_end, *b_end;                       /* and after the second */
 	} rows[] = {
-		{"unique", {{1, '1', '-', 5}, {2, '2', '-', 5}}, {{11, '2', '-', 5}, {12, '1', '-', 5}},
-		 true, "1-12 2-11", "11-2 12-1", "1-12 2-11", "11-2 12-1"},
-		{"another size is no witness", {{1, '1', '-', 5}}, {{11, '1', '-', 900}}, true, "1-11",
-		 "11-1", "1-11", "11-1"},
-		{"nothing in common", {{1, '1', 'a', 5}}, {{11, '2', 'a', 5}}, true, "1", "11", "1",
+		{"unique",
+		 {{1, '1', '-', 5}, {2, '2', '-', 5}},
+		 {{11, '2', '-', 5}, {12, '1', '-', 5}},
+		 true,
+		 "1-12 2-11",
+		 "11-2 12-1",
+		 "1-12 2-11",
+		 "11-2 12-1"},
+		{"another size is no witness",
+		 {{1, '1', '-', 5}},
+		 {{11, '1', '-', 900}},
+		 true,
+		 "1-11",
+		 "11-1",
+		 "1-11",
+		 "11-1"},
+		{"nothing in common",
+		 {{1, '1', 'a', 5}},
+		 {{11, '2', 'a', 5}},
+		 true,
+		 "1",
+		 "11",
+		 "1",
 		 "11"},
 		{"one side empty", {{1, '1', 'a', 5}}, {{0}}, true, "1", "", "1", ""},
-		{"without trust the text decides", {{1, '1', 'a', 5}}, {{11, '1', 'a', 5}}, false, "1?",
-		 "11?", "1-11", "11-1"},
-		{"without trust another text is another message", {{1, '1', 'a', 5}},
-		 {{11, '1', 'b', 5}}, false, "1?", "11?", "1?", "11?"},
-		{"both texts known: they decide, trusted or not", {{1, '1', 'a', 5}},
-		 {{11, '1', 'b', 5}}, true, "1?", "11?", "1?", "11?"},
-		{"one text known is none known", {{1, '1', 'a', 5}}, {{11, '1', '-', 5}}, true, "1-11",
-		 "11-1", "1-11", "11-1"},
-		{"no Message-ID: the text decides", {{1, 'A', 'a', 5}}, {{11, 'A', 'a', 5}}, true, "1?",
-		 "11?", "1-11", "11-1"},
-		{"no Message-ID, not read", {{1, 'A', '-', 5}}, {{11, 'A', '-', 5}}, true, "1?", "11?",
-		 "1?", "11?"},
+		{"without trust the text decides",
+		 {{1, '1', 'a', 5}},
+		 {{11, '1', 'a', 5}},
+		 false,
+		 "1?",
+		 "11?",
+		 "1-11",
+		 "11-1"},
+		{"without trust another text is another message",
+		 {{1, '1', 'a', 5}},
+		 {{11, '1', 'b', 5}},
+		 false,
+		 "1?",
+		 "11?",
+		 "1?",
+		 "11?"},
+		{"both texts known: they decide, trusted or not",
+		 {{1, '1', 'a', 5}},
+		 {{11, '1', 'b', 5}},
+		 true,
+		 "1?",
+		 "11?",
+		 "1?",
+		 "11?"},
+		{"one text known is none known",
+		 {{1, '1', 'a', 5}},
+		 {{11, '1', '-', 5}},
+		 true,
+		 "1-11",
+		 "11-1",
+		 "1-11",
+		 "11-1"},
+		{"no Message-ID: the text decides",
+		 {{1, 'A', 'a', 5}},
+		 {{11, 'A', 'a', 5}},
+		 true,
+		 "1?",
+		 "11?",
+		 "1-11",
+		 "11-1"},
+		{"no Message-ID, not read",
+		 {{1, 'A', '-', 5}},
+		 {{11, 'A', '-', 5}},
+		 true,
+		 "1?",
+		 "11?",
+		 "1?",
+		 "11?"},
 		{"doubled at the origin, one there",
-		 {{1, '1', 'a', 5}, {2, '1', 'a', 5}, {3, '1', 'a', 5}}, {{11, '1', 'a', 5}}, true,
-		 "1? 2? 3?", "11?", "1-11 2? 3?", "11-1"},
-		{"doubled there, one at the origin", {{1, '1', 'a', 5}},
-		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}}, true, "1?", "11? 12?", "1-11", "11-1 12?"},
-		{"equal ones in ascending order", {{1, '1', 'a', 5}, {2, '1', 'a', 5}},
-		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}}, true, "1? 2?", "11? 12?", "1-11 2-12",
+		 {{1, '1', 'a', 5}, {2, '1', 'a', 5}, {3, '1', 'a', 5}},
+		 {{11, '1', 'a', 5}},
+		 true,
+		 "1? 2? 3?",
+		 "11?",
+		 "1-11 2? 3?",
+		 "11-1"},
+		{"doubled there, one at the origin",
+		 {{1, '1', 'a', 5}},
+		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}},
+		 true,
+		 "1?",
+		 "11? 12?",
+		 "1-11",
+		 "11-1 12?"},
+		{"equal ones in ascending order",
+		 {{1, '1', 'a', 5}, {2, '1', 'a', 5}},
+		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}},
+		 true,
+		 "1? 2?",
+		 "11? 12?",
+		 "1-11 2-12",
 		 "11-1 12-2"},
-		{"one Message-ID, several texts", {{1, '1', 'a', 5}, {2, '1', 'b', 5}},
-		 {{11, '1', 'b', 5}, {12, '1', 'a', 5}}, true, "1? 2?", "11? 12?", "1-12 2-11",
+		{"one Message-ID, several texts",
+		 {{1, '1', 'a', 5}, {2, '1', 'b', 5}},
+		 {{11, '1', 'b', 5}, {12, '1', 'a', 5}},
+		 true,
+		 "1? 2?",
+		 "11? 12?",
+		 "1-12 2-11",
 		 "11-2 12-1"},
 		{"equal text under different headers stays apart",
 		 {{1, '1', 'a', 5}, {2, '2', 'b', 5}, {3, '2', 'b', 5}},
-		 {{11, '1', '-', 5}, {12, '2', 'b', 5}}, true, "1-11 2? 3?", "11-1 12?",
-		 "1-11 2-12 3?", "11-1 12-2"},
-		{"UIDs at the end of the range", {{4294967295, '1', '-', 5}}, {{1, '1', '-', 5}}, true,
-		 "4294967295-1", "1-4294967295", "4294967295-1", "1-4294967295"},
+		 {{11, '1', '-', 5}, {12, '2', 'b', 5}},
+		 true,
+		 "1-11 2? 3?",
+		 "11-1 12?",
+		 "1-11 2-12 3?",
+		 "11-1 12-2"},
+		{"UIDs at the end of the range",
+		 {{4294967295, '1', '-', 5}},
+		 {{1, '1', '-', 5}},
+		 true,
+		 "4294967295-1",
+		 "1-4294967295",
+		 "4294967295-1",
+		 "1-4294967295"},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -155,7 +240,7 @@ static void test_counts_stay_right(void **state)
 			header = (x >> 28) % 4;
 			text = (x >> 24) % 4;
 			rows[0] = (struct row){uid, (char)('A' + header),
-						(char)('a' + 4 * header + text), 5};
+					       (char)('a' + 4 * header + text), 5};
 			fill(side ? &b : &a, rows);
 			count[side][header][text]++;
 		}
@@ -170,7 +255,8 @@ static void test_counts_stay_right(void **state)
 
 			got += other != NULL;
 			if (other)
-				assert_int_equal(other->fingerprint.id[0], a.v[i].fingerprint.id[0]);
+				assert_int_equal(other->fingerprint.id[0],
+						 a.v[i].fingerprint.id[0]);
 		}
 		assert_int_equal(got, expected);
 		match_done(&a);
@@ -180,7 +266,8 @@ static void test_counts_stay_right(void **state)
 
 static void test_find(void **state)
 {
-	static const struct row v[] = {{2, '1', '-', 5}, {4, '2', '-', 5}, {9, '3', '-', 5}, {0}};
+	static const struct row v[] = {
+		{2, '1', '-', 5}, {4, '2', '-', 5}, {9, '3', '-', 5}, {0}};
 	struct match_list l = {0};
 
 	assert_null(match_find(&l, 1));

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
-#include "daemon/folder_list.c"
+#include "daemon/folder_log.c"
 #include "daemon/worker_event.c"
 
-static void add(struct folder_list *l, const char *name)
+static void add(struct folder_log *l, const char *name)
 {
 	_cleanup_(json_decrefp) json_t *event =
 		json_pack("{s:s, s:s}", "event", "folder", "folder", name);
 
 	assert_non_null(event);
-	folder_list_add(l, event);
+	folder_log_add(l, event);
 }
 
-static json_t *take(struct folder_list *l, uint64_t *ret_left_out)
+static json_t *take(struct folder_log *l, uint64_t *ret_left_out)
 {
 	struct run_folders f = {0};
 	json_t *o;
 
-	folder_list_take(l, &f);
+	folder_log_take(l, &f);
 	assert_non_null(f.json);
-	assert_true(strlen(f.json) <= FOLDER_LIST_OCTETS_MAX);
+	assert_true(strlen(f.json) <= FOLDER_LOG_OCTETS_MAX);
 	o = json_loads(f.json, 0, NULL);
 	assert_true(json_is_array(o));
 	*ret_left_out = f.left_out;
@@ -35,10 +35,10 @@ static json_t *take(struct folder_list *l, uint64_t *ret_left_out)
 
 static void test_none(void **state)
 {
-	struct folder_list l = {0};
+	struct folder_log l = {0};
 	struct run_folders f = {.left_out = 9};
 
-	folder_list_take(&l, &f);
+	folder_log_take(&l, &f);
 	assert_null(f.json);
 	assert_int_equal(f.left_out, 0);
 }
@@ -47,7 +47,7 @@ static void test_in_order(void **state)
 {
 	static const char *const names[] = {"INBOX", "\xc3\x84 \"quoted\"", "Z"};
 	_cleanup_(json_decrefp) json_t *o = NULL;
-	struct folder_list l = {0};
+	struct folder_log l = {0};
 	uint64_t left_out;
 
 	for (size_t i = 0; i < ELEMENTS(names); i++)
@@ -66,31 +66,31 @@ static void test_in_order(void **state)
 static void test_number_is_limited(void **state)
 {
 	_cleanup_(json_decrefp) json_t *o = NULL;
-	struct folder_list l = {0};
+	struct folder_log l = {0};
 	uint64_t left_out;
 
-	for (unsigned i = 0; i < FOLDER_LIST_MAX + 7; i++)
+	for (unsigned i = 0; i < FOLDER_LOG_MAX + 7; i++)
 		add(&l, "x");
 	o = take(&l, &left_out);
-	assert_int_equal(json_array_size(o), FOLDER_LIST_MAX);
+	assert_int_equal(json_array_size(o), FOLDER_LOG_MAX);
 	assert_int_equal(left_out, 7);
 }
 
 static void test_size_is_limited(void **state)
 {
 	_cleanup_(json_decrefp) json_t *o = NULL;
-	struct folder_list l = {0};
+	struct folder_log l = {0};
 	uint64_t left_out;
 	char name[501];
 
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	for (unsigned i = 0; i < FOLDER_LIST_MAX; i++)
+	for (unsigned i = 0; i < FOLDER_LOG_MAX; i++)
 		add(&l, name);
 	add(&l, "small");
 	o = take(&l, &left_out);
-	assert_true(json_array_size(o) > 1000 && json_array_size(o) < FOLDER_LIST_MAX);
-	assert_int_equal(json_array_size(o) + left_out, FOLDER_LIST_MAX + 1);
+	assert_true(json_array_size(o) > 1000 && json_array_size(o) < FOLDER_LOG_MAX);
+	assert_int_equal(json_array_size(o) + left_out, FOLDER_LOG_MAX + 1);
 }
 
 int main(void)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "folder_list.h"
+#include "folder_log.h"
 
 #include "worker_event.h"
 #include <string.h>
 
-void folder_list_add(struct folder_list *l, const json_t *event)
+void folder_log_add(struct folder_log *l, const json_t *event)
 {
 	_cleanup_(json_decrefp) json_t *folder = worker_event_folder(event);
 	_cleanup_(freep) char *text = folder ? json_dumps(folder, JSON_COMPACT) : NULL;
 
 	/* Once full it stays so: a small one that still fits is no better than those before. */
-	if (!text || l->left_out > 0 || l->n >= FOLDER_LIST_MAX ||
-	    l->text.len + strlen(text) + strlen("[]") > FOLDER_LIST_OCTETS_MAX ||
+	if (!text || l->left_out > 0 || l->n >= FOLDER_LOG_MAX ||
+	    l->text.len + strlen(text) + strlen("[]") > FOLDER_LOG_OCTETS_MAX ||
 	    buf_addf(&l->text, "%c%s", l->n > 0 ? ',' : '[', text) < 0) {
 		l->left_out++;
 		return;
@@ -19,7 +19,7 @@ void folder_list_add(struct folder_list *l, const json_t *event)
 	l->n++;
 }
 
-void folder_list_take(struct folder_list *l, struct run_folders *ret)
+void folder_log_take(struct folder_log *l, struct run_folders *ret)
 {
 	*ret = (struct run_folders){.left_out = l->left_out};
 	if (l->n > 0) {
@@ -28,11 +28,11 @@ void folder_list_take(struct folder_list *l, struct run_folders *ret)
 		if (!ret->json)
 			ret->left_out += l->n;
 	}
-	folder_list_done(l);
+	folder_log_done(l);
 }
 
-void folder_list_done(struct folder_list *l)
+void folder_log_done(struct folder_log *l)
 {
 	buf_done(&l->text);
-	*l = (struct folder_list){0};
+	*l = (struct folder_log){0};
 }
