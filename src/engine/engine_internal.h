@@ -65,9 +65,10 @@ struct engine {
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	unsigned logins; /* sides that were logged in to */
-	bool surveyed;   /* the queue is filled: lanes that connected early may begin */
-	bool ending;     /* the job is over for all lanes */
+	unsigned connected; /* sides to which the first lane is connected */
+	unsigned logins;    /* sides that were logged in to */
+	bool surveyed;      /* the queue is filled: lanes that connected early may begin */
+	bool ending;        /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;

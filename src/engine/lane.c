@@ -59,6 +59,35 @@ void engine_note(struct engine *e, int level, const char *fmt, ...)
 
 /* ---- connections ---- */
 
+/* Wait until the first lane has got so far on both sides. */
+static int await_first(struct engine *e, const unsigned *sides)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&e->lock);
+	while (*sides < 2 && !e->ending && !engine_cancelled(e))
+		(void)pthread_cond_wait(&e->changed, &e->lock);
+	r = *sides < 2 ? -ECANCELED : 0;
+	(void)pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
+static void tell_others(struct engine *e, unsigned *sides)
+{
+	(void)pthread_mutex_lock(&e->lock);
+	++*sides;
+	(void)pthread_cond_broadcast(&e->changed);
+	(void)pthread_mutex_unlock(&e->lock);
+}
+
+static int first_is_connected(void *userdata)
+{
+	struct engine *e = userdata;
+
+	tell_others(e, &e->connected);
+	return 0;
+}
+
 int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *reterr)
 {
 	l->engine = e;
@@ -66,6 +95,8 @@ int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *re
 	if (store_link_new(SPOOL_MEMORY / MAX_OF(e->job->connections, 1), e->spool_dir,
 			   e->cancel_fd, &l->link) < 0)
 		return mm_err_oom(reterr);
+	if (number == 0)
+		store_link_before_login(l->link, first_is_connected, e);
 	return 0;
 }
 
@@ -120,12 +151,8 @@ static void *open_side(void *userdata)
 	struct opening *o = userdata;
 
 	o->result = store_open(o->store, &o->error);
-	if (o->result == 0) {
-		(void)pthread_mutex_lock(&o->engine->lock);
-		o->engine->logins++;
-		(void)pthread_cond_broadcast(&o->engine->changed);
-		(void)pthread_mutex_unlock(&o->engine->lock);
-	}
+	if (o->result == 0)
+		tell_others(o->engine, &o->engine->logins);
 	if (o->result == 0 && o->list)
 		o->result = store_list(o->store, o->with_size, o->list, &o->error);
 	return NULL;
@@ -166,24 +193,21 @@ int lane_open(struct lane *l, struct mm_err *reterr)
 	return lane_open_and_list(l, NULL, NULL, reterr);
 }
 
-/* A wrong password is tried once, not once a lane: the first lane's logins come before all. */
 static int await_first_login(void *userdata)
 {
 	struct engine *e = userdata;
-	int r;
 
-	(void)pthread_mutex_lock(&e->lock);
-	while (e->logins < 2 && !e->ending && !engine_cancelled(e))
-		(void)pthread_cond_wait(&e->changed, &e->lock);
-	r = e->logins < 2 ? -ECANCELED : 0;
-	(void)pthread_mutex_unlock(&e->lock);
-	return r;
+	return await_first(e, &e->logins);
 }
 
+/* The first lane comes before all others: where a server allows only one connection it has it,
+ * and a wrong password is tried once. */
 void lane_open_early(struct lane *l)
 {
 	struct mm_err err;
 
+	if (await_first(l->engine, &l->engine->connected) < 0)
+		return;
 	store_link_before_login(l->link, await_first_login, l->engine);
 	if (lane_open(l, &err) < 0)
 		lane_close(l);

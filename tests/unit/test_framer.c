@@ -110,6 +110,8 @@ static const struct row rows[] = {
 	/* a literal that looks like the announcement of another one */
 	{IN("* X {5}\r\n a{3} y\r\n"), "R* X {5}\\r\\n a{3} y|", 0},
 	{IN("* X {5}\r\na {3}\r\n"), "R* X {5}\\r\\na {3}|", 0},
+	{IN("* X {2}\r\n{3}\r\n"), "R* X {2}\\r\\n{3}|", 0},
+	{IN("* X {2}\r\na{3}\r\n"), "R* X {2}\\r\\na{3}|", 0},
 	/* bodies */
 	{IN("* 1 FETCH (UID 7 BODY[] {5}\r\nab\r\nc FLAGS ())\r\n* 2 EXISTS\r\n"),
 	 "B5|Dab\\r\\nc|E|R* 1 FETCH (UID 7 BODY[] {1} FLAGS ())|R* 2 EXISTS|", 0},

@@ -264,6 +264,32 @@ static void test_fetch_cut(void **state)
 	}
 }
 
+/* Long strings with escapes: the first one does not move when the second one is taken. */
+static void test_long_strings(void **state)
+{
+	struct imap_framer f = {0};
+	struct buf in = {0}, scratch = {0};
+	struct imap_fetch got;
+	struct imap_resp r;
+
+	assert_int_equal(buf_adds(&in, "* 1 FETCH (BODY[HEADER.FIELDS (A)] \"\\\""), 0);
+	for (size_t i = 0; i < 5000; i++)
+		assert_int_equal(buf_adds(&in, "ab"), 0);
+	assert_int_equal(buf_adds(&in, "\" BODY[] \"\\\\"), 0);
+	for (size_t i = 0; i < 20000; i++)
+		assert_int_equal(buf_adds(&in, "cd"), 0);
+	assert_int_equal(buf_adds(&in, "\")\r\n"), 0);
+	assert_int_equal(respond(&f, in.p, in.len, &r), 0);
+	assert_int_equal(imap_parse_fetch(&r, &scratch, &got), 0);
+	assert_int_equal(got.header.n, 10001);
+	assert_memory_equal(got.header.p, "\"abab", 5);
+	assert_int_equal(got.body.n, 40001);
+	assert_memory_equal(got.body.p, "\\cdcd", 5);
+	buf_done(&in);
+	buf_done(&scratch);
+	imap_framer_done(&f);
+}
+
 static void test_dates(void **state)
 {
 	static const char *const good[] = {"01-Jan-2018 10:00:00 +0000",
