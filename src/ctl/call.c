@@ -13,7 +13,7 @@ int ctl_connect(struct ctl *c, struct varlink_client **ret, struct mm_err *reter
 	r = varlink_client_open(c->socket, ret, reterr);
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		(void)mm_err_class(reterr, MM_CLASS_PERMISSION,
-				   "start it:  systemctl start mailmigd.socket        "
+				   "start it:  systemctl start mailmigd        "
 				   "why it stopped:  journalctl -u mailmigd -n 20");
 	return r;
 }

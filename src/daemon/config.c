@@ -133,6 +133,20 @@ static void drop_orphans(struct daemon *d)
 	}
 }
 
+void daemon_note_schedules(const struct config *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_accounts; i++)
+		n += c->accounts[i].schedule != NULL;
+	if (n > 0)
+		mm_log(LOG_NOTICE, NULL,
+		       "%zu account%s a schedule, which this version notes but does not "
+		       "follow; "
+		       "run mailmigctl run from a timer of your own",
+		       n, n == 1 ? " has" : "s have");
+}
+
 int daemon_reload(struct daemon *d, struct config_errors *errors)
 {
 	struct mm_log_fields f = {.message_id = MESSAGE_CONFIG_REJECTED};
@@ -150,6 +164,7 @@ int daemon_reload(struct daemon *d, struct config_errors *errors)
 		f.message_id = MESSAGE_CONFIG_LOADED;
 		mm_log(LOG_INFO, &f, "configuration loaded again: %zu account%s",
 		       d->config->n_accounts, d->config->n_accounts == 1 ? "" : "s");
+		daemon_note_schedules(d->config);
 		drop_orphans(d);
 	}
 

@@ -133,6 +133,9 @@ int daemon_load_config(struct daemon *d, struct config_errors *errors);
 /* SIGHUP and the method Reload: load, tell systemd and the journal. */
 int daemon_reload(struct daemon *d, struct config_errors *errors);
 
+/* Say that schedules are read and not followed yet, where there are any. */
+void daemon_note_schedules(const struct config *c);
+
 /* As many clients as accounts and descriptors want. */
 void daemon_set_connection_limit(struct daemon *d);
 

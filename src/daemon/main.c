@@ -42,6 +42,7 @@ static int check_config(const char *path)
 		return errors.n > 0 ? EXIT_CODE_CONFIG : EXIT_CODE_LOCAL;
 	}
 	(void)printf("ok: %zu account%s\n", c->n_accounts, c->n_accounts == 1 ? "" : "s");
+	daemon_note_schedules(c);
 	return EXIT_SUCCESS;
 }
 
@@ -178,6 +179,7 @@ static int serve(struct daemon *d)
 	mm_log(LOG_INFO, &f, "started, version %s: %zu account%s, up to %u runs at once",
 	       MAILMIG_VERSION, d->config->n_accounts, d->config->n_accounts == 1 ? "" : "s",
 	       d->config->max_jobs);
+	daemon_note_schedules(d->config);
 	(void)sd_notify(0, "READY=1");
 	return sd_event_loop(d->event);
 }

@@ -347,6 +347,22 @@ static void done(struct transfer *t)
 	seqset_done(&t->got);
 }
 
+/* Batches were on their way when the session ended: from now on their messages may still appear
+ * at the destination for a while. */
+static void note_doubt(struct transfer *t)
+{
+	struct state_folder *sf = &t->work->pair->sf;
+	struct mm_err ignored; /* the time of the intent stays, which is a shorter wait */
+
+	sf->uncertain_usec = clock_wall_usec();
+	if (state_begin(t->engine->state, &ignored) < 0)
+		return;
+	if (state_folder_put(t->engine->state, sf, &ignored) < 0)
+		state_rollback(t->engine->state);
+	else
+		(void)state_commit(t->engine->state, &ignored);
+}
+
 int transfer(struct folder_work *w, struct mm_err *reterr)
 {
 	struct transfer t;
@@ -373,6 +389,8 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 			struct mm_err late = {0};
 
 			(void)transfer_commit(&t, NULL, &late);
+			if (t.first)
+				note_doubt(&t);
 		}
 		if (r == 0)
 			r = explain_missing(&t, reterr);

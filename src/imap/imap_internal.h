@@ -82,7 +82,7 @@ struct imap {
 	uint8_t digest[MESSAGE_DIGEST_OCTETS];
 };
 
-/* ---- conn.c ---- */
+/* ---- send.c ---- */
 
 /* Begin a command: takes a place in the window and writes the tag. NULL when the window is full
  * (scope store: our mistake). */
@@ -99,6 +99,8 @@ int imap_put_string(struct imap *c, struct imap_cmd *cmd, const char *s, size_t 
 int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size,
 		     struct mm_err *reterr);
 void imap_cmd_end(struct imap *c);
+
+/* ---- conn.c ---- */
 
 /* Read one response and give it its general meaning. 0 or -errno. */
 int imap_read(struct imap *c, const char *what, struct imap_resp *ret, struct mm_err *reterr);

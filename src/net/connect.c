@@ -112,6 +112,25 @@ static const char *advice_for(CURLcode code, const struct stream_options *o)
 	}
 }
 
+/* What happened, in words that are the same each time; libcurl's own name milliseconds. */
+static const char *words_for(const struct stream *s, CURLcode code, const char *detail)
+{
+	long error = 0;
+
+	(void)curl_easy_getinfo(s->curl, CURLINFO_OS_ERRNO, &error); /* 0: not known */
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+		return error > 0 ? strerror((int)error) : "no connection";
+	case CURLE_OPERATION_TIMEDOUT:
+		return s->greeting ? "the server stopped answering" : "no answer in time";
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+		return "the server closed the connection before its greeting";
+	default:
+		return *detail ? detail : curl_easy_strerror(code);
+	}
+}
+
 static int describe_failure(const struct stream *s, const struct stream_options *o,
 			    CURLcode code, const char *detail, struct mm_err *reterr)
 {
@@ -127,7 +146,7 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 	mm_err_set(reterr, MM_SCOPE_STORE,
 		   never || is_tls_trouble(code) ? MM_RETRY_NEVER : MM_RETRY_LATER,
 		   code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -ECONNREFUSED, "%s: %s",
-		   o->label, *detail ? detail : curl_easy_strerror(code));
+		   o->label, words_for(s, code, detail));
 	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
 }
 

@@ -16,6 +16,7 @@ A dialogue begins with the case, a line each:
     lost-flags                   and other flags
     changed N                    so many messages are other ones there
     by-hand                      before the last run somebody copies by hand what is still missing
+    new-only                     not where there is other mail at the destination already
 
 Then `run` begins each run against the bad server: its rules (harness/quirky.py) and
 
@@ -41,11 +42,12 @@ import ssl
 import pytest
 
 from harness import corpus
-from harness.imapclient import Client, compare
+from harness.imapclient import Client, compare, fingerprint
 from harness.quirky import Quirky, Script
 
 DIALOGUES = pathlib.Path(__file__).resolve().parents[1] / "dialogues"
 TIMEOUT = 50
+FOREIGN = b"Subject: was here before\r\nMessage-ID: <foreign@example.net>\r\n\r\nx\r\n"
 DATE = "01-Jan-2018 10:00:00 +0000"
 COUNTERS = ("copied", "present", "skipped", "failed", "flags_updated")
 
@@ -119,7 +121,7 @@ class Dialogue:
                 self.marks.append((folder, flags))
             elif word == "changed":
                 self.changed = int(rest)
-            elif word in ("extra", "lost-flags", "by-hand"):
+            elif word in ("extra", "lost-flags", "by-hand", "new-only"):
                 self.words.add(word)
             else:
                 self.options.append((word, *shlex.split(rest)))
@@ -129,7 +131,7 @@ class Dialogue:
 class Case:
     """Both servers with their mail, and the configuration."""
 
-    def __init__(self, dialogue, mm, origin, destination, user, ca):
+    def __init__(self, dialogue, mm, origin, destination, user, ca, occupied=False):
         self.dialogue, self.mm, self.user, self.ca = dialogue, mm, user, ca
         self.servers = {"origin": origin, "destination": destination}
         for server in self.servers.values():
@@ -137,6 +139,9 @@ class Case:
         with self.at("origin") as ours, self.at("destination") as theirs:
             for folder, messages in mailbox().items():
                 fill(ours, folder, messages)
+            if occupied:
+                for folder in mailbox():
+                    fill(theirs, folder, [(FOREIGN, ())])
             for folder, n in dialogue.there:
                 fill(theirs, folder, [(octets, ()) for octets, _ in mailbox()[folder][:n]])
             for folder, flags in dialogue.marks:
@@ -208,6 +213,7 @@ class Case:
         for folder, messages in b.items():
             n = collections.Counter(m.sha256 for m in messages)
             n.subtract(m.sha256 for m in a.get(folder, ()))
+            n.subtract([fingerprint(FOREIGN)])
             assert "extra" in self.dialogue.words or self.dialogue.changed or \
                 max(n.values(), default=0) <= 0, \
                 "doubled in %s: %s" % (folder, n)
@@ -220,6 +226,7 @@ class Case:
             for folder, flags in self.dialogue.marks:
                 found += ["%s: lost its own flags: %s" % (folder, m)
                           for m in theirs.messages(folder) if not set(flags) <= set(m.flags)]
+        found = [f for f in found if "unexpected 1 x " + fingerprint(FOREIGN)[:12] not in f]
         assert len(found) == 2 * self.dialogue.changed, "\n".join(found)
 
     def by_hand(self):
@@ -251,10 +258,14 @@ def context(ca):
     return made
 
 
+# Where there is mail already, a first run goes another way.
+@pytest.mark.parametrize("occupied", [False, True], ids=["new", "occupied"])
 @pytest.mark.parametrize("path", sorted(DIALOGUES.glob("*.dlg")), ids=lambda p: p.stem)
-def test_dialogue(path, mm, origin, destination, user, ca):
+def test_dialogue(path, occupied, mm, origin, destination, user, ca):
     dialogue = Dialogue(path)
-    case = Case(dialogue, mm, origin, destination, user, ca)
+    if occupied and "new-only" in dialogue.words:
+        pytest.skip("for an empty destination only")
+    case = Case(dialogue, mm, origin, destination, user, ca, occupied)
     server = case.servers[dialogue.keys["side"]]
     tls = dialogue.keys["tls"]
     for step in dialogue.steps:

@@ -572,11 +572,12 @@ static void test_appenduid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_responses), cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_fetch),     cmocka_unit_test(test_fetch_cut),
-		cmocka_unit_test(test_dates),     cmocka_unit_test(test_list),
-		cmocka_unit_test(test_status),    cmocka_unit_test(test_namespace),
-		cmocka_unit_test(test_vanished),  cmocka_unit_test(test_appenduid),
+		cmocka_unit_test(test_responses),    cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_fetch),        cmocka_unit_test(test_fetch_cut),
+		cmocka_unit_test(test_long_strings), cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_list),         cmocka_unit_test(test_status),
+		cmocka_unit_test(test_namespace),    cmocka_unit_test(test_vanished),
+		cmocka_unit_test(test_appenduid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
