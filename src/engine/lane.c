@@ -370,7 +370,7 @@ int lane_work(struct lane *l)
 
 		if (!l->origin || !l->destination)
 			r = lane_open(l, &err);
-		if (r < 0 && l->number > 0 && l->round_trips == 0) {
+		if (r < 0 && l->number > 0) {
 			/* Perhaps the server allows no more connections: the others go on. */
 			engine_note(e, LOG_NOTICE, "going on with fewer connections: %s",
 				    err.text);

@@ -173,10 +173,12 @@ static void join_lanes(struct engine *e)
 
 static int work(struct engine *e, struct mm_err *reterr)
 {
+	uint32_t n;
 	int r = 0;
 
+	n = lanes_useful(e); /* before the early ones take from the queue */
 	release_lanes(e, false);
-	start_lanes(e, lanes_useful(e));
+	start_lanes(e, n);
 	(void)lane_work(&e->lanes[0]);
 	join_lanes(e);
 	/* A lane that could not connect gave its folder back, perhaps when this one had ended.

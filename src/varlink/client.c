@@ -41,10 +41,9 @@ static int unreachable(struct mm_err *reterr, const char *path, int code)
 	case ENOENT:
 		(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, code,
 				 "cannot reach mailmigd at %s: no such file", path);
-		return mm_err_class(
-			reterr, MM_CLASS_PERMISSION,
-			"start it with \"systemctl start mailmigd\", or name "
-			"its socket with --socket");
+		return mm_err_class(reterr, MM_CLASS_PERMISSION,
+				    "start it with \"systemctl start mailmigd\", or name "
+				    "its socket with --socket");
 	case ECONNREFUSED:
 		(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, code,
 				 "cannot reach mailmigd at %s: nobody listens there", path);

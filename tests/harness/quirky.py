@@ -13,6 +13,7 @@ and its answer are passed on. More actions:
     ask REGEX => TEXT      the same for the command on its way to the server
     pass                   send the command on, relay the answer
     do                     send the command on, keep the answer back
+    hangup                 end the connection to the client, and go on without it
     greet                  (at the connection) the real greeting
     from N                 (at the connection) what follows is for the N-th connection and later
                            ones; those before get the real greeting
@@ -30,7 +31,7 @@ from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
 ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
-           "pass", "do", "greet", "from", "starttls")
+           "pass", "do", "greet", "from", "starttls", "hangup")
 EDITS = ("edit", "edit1", "ask")
 
 
@@ -317,6 +318,8 @@ class _Connection:
         elif word == "starttls":
             self.encrypt()
             self.lines = self.client.makefile("rb")
+        elif word == "hangup":
+            _shut(self.client)
         elif word == "close":
             raise _End()
         elif word == "drop":

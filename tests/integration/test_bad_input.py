@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from daemon_rig import eventually
 from harness import certs, corpus, scratch
 from harness.dovecot import Dovecot
 from harness.mailmig import program
@@ -136,6 +137,8 @@ def test_certificates(filled, mm, ca, kind, tls):
         with Dovecot(fsync="never", name="origin", ca=ca, cert=cert, users={}) as origin:
             pair = filled(origin=origin, tls=tls)
             mm.start()
+            # the client that filled it has logged in; the server writes that down in its own time
+            eventually(lambda: "Login:" in origin.log(), "a login in the server's log")
             logins = origin.log().count("Login:")
             error = assert_clear(pair.run(rc=6), word)
             assert error["class"] == "connect"
