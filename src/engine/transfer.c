@@ -166,6 +166,7 @@ static int submit(struct transfer *t, struct mm_err *reterr)
 		t->first = b;
 	t->last = b;
 	t->in_flight++;
+	t->sent = true;
 	r = send(t, b, reterr);
 	while (r == 0 && t->in_flight > t->window)
 		r = transfer_settle(t, reterr);
@@ -389,9 +390,10 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 			struct mm_err late = {0};
 
 			(void)transfer_commit(&t, NULL, &late);
-			if (t.first)
-				note_doubt(&t);
 		}
+		/* The batch whose answer did not come is in no list any more. */
+		if (r < 0 && t.sent)
+			note_doubt(&t);
 		if (r == 0)
 			r = explain_missing(&t, reterr);
 	}

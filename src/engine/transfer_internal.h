@@ -50,6 +50,7 @@ struct transfer {
 	struct seqset left; /* not yet asked for */
 	struct seqset got;  /* received */
 	uint64_t retries;   /* messages that an earlier run tried in vain */
+	bool sent; /* something was: its outcome may be uncertain when the session ends */
 	bool told_lost_flags;
 	bool told_altered;
 
