@@ -171,6 +171,9 @@ struct folder_work {
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
+/* Write down what is remembered of the pair (pair->sf). */
+int save_folder(struct folder_work *w, struct mm_err *reterr);
+
 /* ---- read.c ---- */
 /* Read the messages of a set in commands of bearable length; fn gets each that belongs to it
  * and may take members of m over. */

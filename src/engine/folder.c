@@ -328,12 +328,26 @@ static void estimate(struct folder_work *w, bool everything)
 	atomic_fetch_add(&e->done, o->messages > fresh ? o->messages - fresh : 0);
 }
 
-static int remember(struct folder_work *w, struct mm_err *reterr)
+int save_folder(struct folder_work *w, struct mm_err *reterr)
 {
 	struct state *s = w->lane->engine->state;
+	int r;
+
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	r = state_folder_put(s, &w->pair->sf, reterr);
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	return state_commit(s, reterr);
+}
+
+static int remember(struct folder_work *w, struct mm_err *reterr)
+{
 	struct pair *p = w->pair;
 	struct state_folder *sf = &p->sf;
-	int r;
 
 	sf->origin_uidvalidity = w->origin.status.uidvalidity;
 	sf->origin_uidnext = w->origin.status.uidnext;
@@ -347,25 +361,14 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
 	sf->complete = w->uncertain == 0 && p->failed == 0 && p->skipped == 0 && !w->incomplete;
-
-	r = state_begin(s, reterr);
-	if (r < 0)
-		return r;
-	r = state_folder_put(s, sf, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	return save_folder(w, reterr);
 }
 
 /* The UIDVALIDITYs are written down before the first message, so that a run that is cut off is
  * not taken for a folder never seen. */
 static int remember_beginning(struct folder_work *w, struct mm_err *reterr)
 {
-	struct state *s = w->lane->engine->state;
 	struct state_folder *sf = &w->pair->sf;
-	int r;
 
 	if (sf->origin_uidvalidity == w->origin.status.uidvalidity &&
 	    sf->dest_uidvalidity == w->destination.status.uidvalidity && !sf->complete)
@@ -373,15 +376,7 @@ static int remember_beginning(struct folder_work *w, struct mm_err *reterr)
 	sf->origin_uidvalidity = w->origin.status.uidvalidity;
 	sf->dest_uidvalidity = w->destination.status.uidvalidity;
 	sf->complete = false;
-	r = state_begin(s, reterr);
-	if (r < 0)
-		return r;
-	r = state_folder_put(s, sf, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	return save_folder(w, reterr);
 }
 
 static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)

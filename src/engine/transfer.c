@@ -352,16 +352,10 @@ static void done(struct transfer *t)
  * at the destination for a while. */
 static void note_doubt(struct transfer *t)
 {
-	struct state_folder *sf = &t->work->pair->sf;
 	struct mm_err ignored; /* the time of the intent stays, which is a shorter wait */
 
-	sf->uncertain_usec = clock_wall_usec();
-	if (state_begin(t->engine->state, &ignored) < 0)
-		return;
-	if (state_folder_put(t->engine->state, sf, &ignored) < 0)
-		state_rollback(t->engine->state);
-	else
-		(void)state_commit(t->engine->state, &ignored);
+	t->work->pair->sf.uncertain_usec = clock_wall_usec();
+	(void)save_folder(t->work, &ignored);
 }
 
 int transfer(struct folder_work *w, struct mm_err *reterr)

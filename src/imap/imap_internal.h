@@ -13,7 +13,7 @@
 /* Text of a response that is kept for people. */
 #define IMAP_TEXT_MAX 200
 /* UIDs of one UID FETCH (UID RFC822.SIZE) beside appends. */
-#define IMAP_SIZES_MAX 4096
+#define IMAP_SIZES_MAX 256
 
 enum imap_verb {
 	VERB_PLAIN, /* only its result matters */

@@ -67,7 +67,7 @@ static int open_db(struct state *s, const char *path)
 				    "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON;"
 				    /* One worker, one handle: no shared memory needed. */
 				    "PRAGMA locking_mode = EXCLUSIVE;"
-				    "PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;";
+				    "PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;";
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
 	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
