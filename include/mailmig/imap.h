@@ -157,7 +157,4 @@ int imap_flags_begin(struct imap *c, const char *set, bool add, const char *flag
 		     struct mm_err *reterr);
 int imap_flags_end(struct imap *c, struct mm_err *reterr);
 
-/* One NOOP and its answer: what is pending is told. */
-int imap_noop(struct imap *c, struct mm_err *reterr);
-
 #endif

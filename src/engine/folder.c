@@ -50,7 +50,7 @@ static unsigned scan_wants(const struct folder_work *w)
 }
 
 /* A pair never seen before with nothing at the destination: every message will be copied, so
- * the bodies are asked for together with the listing. */
+ * the bodies are asked for at once, without a listing before. */
 static bool may_be_eager(const struct folder_work *w)
 {
 	const struct pair *p = w->pair;

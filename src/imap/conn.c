@@ -413,17 +413,6 @@ int imap_simple_end(struct imap *c, struct imap_cmd *cmd, enum mm_scope scope,
 	return r;
 }
 
-int imap_noop(struct imap *c, struct mm_err *reterr)
-{
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_PLAIN, "NOOP", reterr);
-
-	if (!cmd)
-		return -ENOBUFS;
-	imap_put(c, "NOOP");
-	imap_cmd_end(c);
-	return imap_simple_end(c, cmd, MM_SCOPE_STORE, reterr);
-}
-
 /* ---- life ---- */
 
 static enum stream_tls stream_tls_of(enum tls_mode t)
