@@ -5,7 +5,7 @@
 #include <mailmig/base.h>
 
 /* Where messages wait between two servers: small ones in a pool of memory of fixed size, the
- * rest in unlinked files. A pool and its spools belong to one thread. */
+ * rest in unlinked files. A pool serves all threads, a spool belongs to one at a time. */
 struct spool_pool;
 struct spool;
 
@@ -33,6 +33,6 @@ uint64_t spool_size(const struct spool *s);
 ssize_t spool_read_at(const struct spool *s, uint64_t offset, void *p, size_t n);
 
 /* Memory of the pool that is free. */
-size_t spool_pool_room(const struct spool_pool *p);
+size_t spool_pool_room(struct spool_pool *p);
 
 #endif

@@ -95,7 +95,7 @@ int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *r
 	      struct buf *strings, struct mm_err *reterr);
 /* 1 when a row has this destination UID; 0; -errno. */
 int state_owns(struct state *s, int64_t folder, uint32_t dest_uid, struct mm_err *reterr);
-/* Rows of the folder in a state. */
+/* Rows of the folder in a state other than stored. */
 int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t *ret,
 		struct mm_err *reterr);
 /* Call fn for every row of the folder in a state (-1: any), ascending by uid; a negative result

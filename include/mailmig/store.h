@@ -21,13 +21,12 @@ struct store;
 
 /* What two stores of a lane share. */
 struct store_link;
-int store_link_new(size_t memory_bytes, const char *spool_dir, int cancel_fd,
-		   struct store_link **ret);
+/* pool: for bodies; borrowed. */
+int store_link_new(struct spool_pool *pool, int cancel_fd, struct store_link **ret);
 struct store_link *store_link_free(struct store_link *l); /* its stores and messages are gone */
 DEFINE_CLEANUP(struct store_link *, store_link_free)
 /* Stores of this link connect at once but log in only after fn returned 0. */
 void store_link_before_login(struct store_link *l, int (*fn)(void *userdata), void *userdata);
-size_t store_link_room(const struct store_link *l); /* memory left for bodies */
 
 /* Not connected yet. endpoint and secret are borrowed and outlive the store. side: "origin" or
  * "destination". 0 or -ENOMEM. */

@@ -55,7 +55,8 @@ struct engine {
 	const struct engine_hooks *hooks;
 	struct state *state;
 	char *spool_dir;
-	int cancel_fd; /* eventfd: every wait ends */
+	struct spool_pool *pool; /* bodies of all lanes */
+	int cancel_fd;           /* eventfd: every wait ends */
 
 	struct pair *pairs;
 	size_t n_pairs;

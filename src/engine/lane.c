@@ -92,8 +92,7 @@ int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *re
 {
 	l->engine = e;
 	l->number = number;
-	if (store_link_new(SPOOL_MEMORY / MAX_OF(e->job->connections, 1), e->spool_dir,
-			   e->cancel_fd, &l->link) < 0)
+	if (store_link_new(e->pool, e->cancel_fd, &l->link) < 0)
 		return mm_err_oom(reterr);
 	if (number == 0)
 		store_link_before_login(l->link, first_is_connected, e);

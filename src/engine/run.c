@@ -32,7 +32,8 @@ int engine_new(const struct job *job, const struct secret *origin,
 	(void)pthread_condattr_destroy(&attr);
 	e->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e->spool_dir = text_fmt("%s/spool", job->state_dir);
-	if (e->cancel_fd < 0 || !e->spool_dir)
+	if (e->cancel_fd < 0 || !e->spool_dir ||
+	    spool_pool_new(SPOOL_MEMORY, e->spool_dir, &e->pool) < 0)
 		return -ENOMEM;
 	*ret = STEAL(e);
 	return 0;
@@ -57,6 +58,7 @@ struct engine *engine_free(struct engine *e)
 	}
 	free(e->pairs);
 	state_close(e->state);
+	spool_pool_free(e->pool);
 	free(e->spool_dir);
 	closep(&e->cancel_fd);
 	(void)pthread_mutex_destroy(&e->lock);

@@ -122,15 +122,23 @@ static int conclude(struct transfer *t, struct batch *b, struct mm_err *reterr)
 	return r < 0 ? r : drop_wrong_guesses(t, b, reterr);
 }
 
+/* It has a UID, as the server says. */
+static bool is_unseen(const struct item *it)
+{
+	return it->state == ROW_INTENT && it->dest_uid && !it->found;
+}
+
+static bool has_unseen(const struct batch *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (is_unseen(&b->v[i]))
+			return true;
+	return false;
+}
+
 /* One UID that is wrong makes all of them doubtful: forget what the server told, and look. */
 static int distrust(struct transfer *t, struct batch *b, struct mm_err *reterr)
 {
-	bool wrong = false;
-
-	for (size_t i = 0; i < b->n; i++)
-		wrong = wrong || (b->v[i].state == ROW_INTENT && !b->v[i].found);
-	if (!wrong)
-		return 0;
 	for (size_t i = 0; i < b->n; i++) {
 		if (b->v[i].state != ROW_INTENT)
 			continue;
@@ -140,44 +148,54 @@ static int distrust(struct transfer *t, struct batch *b, struct mm_err *reterr)
 	return transfer_look(t, b, reterr);
 }
 
-/* Take the result of looking for the batch before. */
+/* Ask for the sizes of what has a UID and was not seen yet. */
+static int look(struct transfer *t, struct batch *b, struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset uids = {0};
+	struct batch **last = &t->checking;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = b;
+	t->n_checking++;
+	for (size_t i = 0; i < b->n; i++)
+		if (is_unseen(&b->v[i]) &&
+		    seqset_add(&uids, b->v[i].dest_uid, b->v[i].dest_uid) < 0)
+			return mm_err_oom(reterr);
+	return store_sizes_begin(t->work->lane->destination, &uids, reterr);
+}
+
+/* Take the result of looking for the oldest batch. A server that is busy with the next ones may
+ * not show all of it at once (Dovecot): it is looked again. */
 static int end_check(struct transfer *t, struct mm_err *reterr)
 {
 	struct batch *b = t->checking;
 	int r;
 
 	r = store_sizes_end(t->work->lane->destination, note_size, b, reterr);
-	if (r == 0)
+	if (r == 0 && has_unseen(b) && b->looks + 1 >= LOOKS_MAX)
 		r = distrust(t, b, reterr);
 	if (r < 0)
 		return r;
 	t->checking = b->next;
 	t->n_checking--;
-	return conclude(t, b, reterr);
+	b->next = NULL;
+	if (!has_unseen(b) || ++b->looks >= LOOKS_MAX)
+		return conclude(t, b, reterr);
+	return look(t, b, reterr);
 }
 
 /* Several looks are on their way at once: a server far away must not slow the sending down. */
 static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reterr)
 {
-	_cleanup_(seqset_done) struct seqset uids = {0};
-	struct batch **last = &t->checking;
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; i < b->n; i++) {
-		/* The octets are not needed any more, and their memory is. */
+	/* The octets are not needed any more, and their memory is. */
+	for (size_t i = 0; i < b->n; i++)
 		b->v[i].message.body = spool_unref(b->v[i].message.body);
-		if (b->v[i].dest_uid && b->v[i].state == ROW_INTENT &&
-		    seqset_add(&uids, b->v[i].dest_uid, b->v[i].dest_uid) < 0)
-			r = mm_err_oom(reterr);
-	}
-	if (r == 0 && uids.n == 0)
+	if (!has_unseen(b))
 		return conclude(t, b, reterr);
-	while (*last)
-		last = &(*last)->next;
-	*last = b;
-	t->n_checking++;
-	if (r == 0)
-		r = store_sizes_begin(t->work->lane->destination, &uids, reterr);
+	r = look(t, b, reterr);
 	while (r == 0 && t->n_checking > CHECKS_MAX)
 		r = end_check(t, reterr);
 	return r;
@@ -321,6 +339,7 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 		t->last = NULL;
 	b->next = NULL;
 	t->in_flight--;
+	t->in_flight_bytes -= b->bytes;
 
 	for (size_t i = 0; r == 0 && i < puts; i++) {
 		struct store_put put = {0};

@@ -166,9 +166,11 @@ static int submit(struct transfer *t, struct mm_err *reterr)
 		t->first = b;
 	t->last = b;
 	t->in_flight++;
+	t->in_flight_bytes += b->bytes;
 	t->sent = true;
 	r = send(t, b, reterr);
-	while (r == 0 && t->in_flight > t->window)
+	while (r == 0 && (t->in_flight > t->window ||
+			  (t->in_flight > 1 && t->in_flight_bytes > WINDOW_BYTES)))
 		r = transfer_settle(t, reterr);
 	return r;
 }

@@ -11,6 +11,9 @@
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
 #define WINDOW_BATCHES     4  /* sent and unanswered while the next one fills */
 
+#define WINDOW_BYTES (1536 * 1024)
+
+#define LOOKS_MAX  3 /* before the server's word for a UID is doubted */
 #define CHECKS_MAX 6 /* looks on their way; no memory for bodies is needed by them */
 
 /* Reading ahead. */
@@ -38,6 +41,7 @@ struct batch {
 	size_t n;
 	uint64_t bytes;
 	uint32_t watermark;
+	unsigned looks; /* in vain */
 };
 
 struct transfer {
@@ -57,6 +61,7 @@ struct transfer {
 	struct batch *filling;
 	struct batch *first, *last; /* sent, in order */
 	size_t in_flight;
+	uint64_t in_flight_bytes;
 	struct batch *checking; /* stored, as the server says; being looked for; oldest first */
 	size_t n_checking;
 	struct batch *checked; /* looked for; to be written down */

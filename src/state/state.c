@@ -335,7 +335,9 @@ int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t 
 int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void *userdata,
 	       struct mm_err *reterr)
 {
-	sqlite3_stmt *st = s->st[state < 0 ? ST_EACH : ST_EACH_STATE];
+	sqlite3_stmt *st = s->st[state < 0             ? ST_EACH
+				 : state == ROW_STORED ? ST_EACH_STATE
+						       : ST_EACH_OPEN];
 	int r, rc;
 
 	(void)pthread_mutex_lock(&s->lock);

@@ -21,6 +21,7 @@ enum statement {
 	ST_COUNT,
 	ST_EACH,
 	ST_EACH_STATE,
+	ST_EACH_OPEN, /* of a state other than stored: few rows among many */
 	ST_N,
 };
 

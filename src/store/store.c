@@ -4,27 +4,20 @@
 
 #include "store_internal.h"
 
-int store_link_new(size_t memory_bytes, const char *spool_dir, int cancel_fd,
-		   struct store_link **ret)
+int store_link_new(struct spool_pool *pool, int cancel_fd, struct store_link **ret)
 {
-	_cleanup_(store_link_freep) struct store_link *l = calloc(1, sizeof(*l));
-	int r;
+	struct store_link *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	l->cancel_fd = cancel_fd;
-	r = spool_pool_new(memory_bytes, spool_dir, &l->pool);
-	if (r < 0)
-		return r;
-	*ret = STEAL(l);
+	l->pool = pool;
+	*ret = l;
 	return 0;
 }
 
 struct store_link *store_link_free(struct store_link *l)
 {
-	if (!l)
-		return NULL;
-	spool_pool_free(l->pool);
 	free(l);
 	return NULL;
 }
@@ -33,11 +26,6 @@ void store_link_before_login(struct store_link *l, int (*fn)(void *userdata), vo
 {
 	l->before_login = fn;
 	l->userdata = userdata;
-}
-
-size_t store_link_room(const struct store_link *l)
-{
-	return spool_pool_room(l->pool);
 }
 
 int store_new(const struct endpoint *endpoint, const struct secret *secret, const char *side,

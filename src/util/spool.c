@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <mailmig/spool.h>
 #include <mailmig/text.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@ union chunk {
 struct spool_pool {
 	char *dir;
 	size_t max_chunks;
+	pthread_mutex_t lock; /* of what follows */
 	size_t n_used;
 	size_t n_spools;
 	union chunk *free_list;
@@ -41,6 +43,7 @@ int spool_pool_new(size_t max_bytes, const char *dir, struct spool_pool **ret)
 	if (!p)
 		return -ENOMEM;
 	p->max_chunks = max_bytes / CHUNK_SIZE;
+	pthread_mutex_init(&p->lock, NULL);
 	p->dir = text_dup(dir);
 	if (!p->dir)
 		return -ENOMEM;
@@ -61,34 +64,47 @@ struct spool_pool *spool_pool_free(struct spool_pool *p)
 		p->free_list = c->next_free;
 		free(c);
 	}
+	pthread_mutex_destroy(&p->lock);
 	free(p->dir);
 	free(p);
 	return NULL;
 }
 
-size_t spool_pool_room(const struct spool_pool *p)
+size_t spool_pool_room(struct spool_pool *p)
 {
-	return (p->max_chunks - p->n_used) * CHUNK_SIZE;
+	size_t room;
+
+	(void)pthread_mutex_lock(&p->lock);
+	room = (p->max_chunks - p->n_used) * CHUNK_SIZE;
+	(void)pthread_mutex_unlock(&p->lock);
+	return room;
 }
 
-static union chunk *chunk_get(struct spool_pool *p)
+/* Memory for all of the spool, or none of it. 1: taken, 0: there is no room, -ENOMEM. */
+static int take_chunks(struct spool *s, size_t n)
 {
-	union chunk *c = p->free_list;
+	struct spool_pool *p = s->pool;
+	int r = 1;
 
-	if (c)
-		p->free_list = c->next_free;
-	else
-		c = malloc(sizeof(*c));
-	if (c)
+	(void)pthread_mutex_lock(&p->lock);
+	if (n > p->max_chunks - p->n_used)
+		r = 0;
+	while (r > 0 && s->n_chunks < n) {
+		union chunk *c = p->free_list;
+
+		if (c)
+			p->free_list = c->next_free;
+		else
+			c = malloc(sizeof(*c));
+		if (!c) {
+			r = -ENOMEM; /* what was taken goes back with the spool */
+			break;
+		}
+		s->chunks[s->n_chunks++] = c;
 		p->n_used++;
-	return c;
-}
-
-static void chunk_put(struct spool_pool *p, union chunk *c)
-{
-	c->next_free = p->free_list;
-	p->free_list = c;
-	p->n_used--;
+	}
+	(void)pthread_mutex_unlock(&p->lock);
+	return r;
 }
 
 /* A file that nobody can find, gone with its last descriptor whatever happens to us. */
@@ -113,38 +129,28 @@ static int open_unlinked(const char *dir)
 	return fd;
 }
 
-static int take_chunks(struct spool *s)
-{
-	for (; s->n_chunks < (s->size + CHUNK_SIZE - 1) / CHUNK_SIZE; s->n_chunks++) {
-		s->chunks[s->n_chunks] = chunk_get(s->pool);
-		if (!s->chunks[s->n_chunks])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 int spool_new(struct spool_pool *p, uint64_t size, struct spool **ret)
 {
 	_cleanup_(spool_unrefp) struct spool *s = NULL;
-	bool in_memory = size <= p->max_chunks * CHUNK_SIZE / 4 && size <= spool_pool_room(p);
-	size_t n_chunks = in_memory ? (size + CHUNK_SIZE - 1) / CHUNK_SIZE : 0;
-	int r;
+	bool small = size <= p->max_chunks * CHUNK_SIZE / 4;
+	size_t n_chunks = small ? (size + CHUNK_SIZE - 1) / CHUNK_SIZE : 0;
+	int r = 0;
 
 	s = calloc(1, sizeof(*s) + n_chunks * sizeof(s->chunks[0]));
 	if (!s)
 		return -ENOMEM;
 	s->pool = p;
+	(void)pthread_mutex_lock(&p->lock);
 	p->n_spools++;
+	(void)pthread_mutex_unlock(&p->lock);
 	s->n_refs = 1;
 	s->fd = -1;
 	s->size = size;
 
-	if (in_memory) {
-		r = take_chunks(s);
-	} else {
-		s->fd = open_unlinked(p->dir);
-		r = s->fd < 0 ? s->fd : 0;
-	}
+	if (small)
+		r = take_chunks(s, n_chunks);
+	if (r == 0)
+		r = s->fd = open_unlinked(p->dir);
 	if (r < 0)
 		return r;
 
@@ -160,16 +166,26 @@ struct spool *spool_ref(struct spool *s)
 
 struct spool *spool_unref(struct spool *s)
 {
+	struct spool_pool *p;
+
 	if (!s)
 		return NULL;
+	p = s->pool;
 	assert(s->n_refs > 0);
 	if (--s->n_refs > 0)
 		return NULL;
 
-	while (s->n_chunks > 0)
-		chunk_put(s->pool, s->chunks[--s->n_chunks]);
+	(void)pthread_mutex_lock(&p->lock);
+	p->n_used -= s->n_chunks;
+	while (s->n_chunks > 0) {
+		union chunk *c = s->chunks[--s->n_chunks];
+
+		c->next_free = p->free_list;
+		p->free_list = c;
+	}
+	p->n_spools--;
+	(void)pthread_mutex_unlock(&p->lock);
 	closep(&s->fd);
-	s->pool->n_spools--;
 	free(s);
 	return NULL;
 }

@@ -2,6 +2,7 @@
 #include "unit.h"
 #include <dirent.h>
 #include <mailmig/spool.h>
+#include <pthread.h>
 
 #define CHUNK 8192
 #define POOL  (16 * CHUNK)
@@ -183,6 +184,39 @@ static void test_no_memory_at_all(void **state)
 	fill_and_compare(s, 100, 100);
 }
 
+static void *use_the_pool(void *pool)
+{
+	for (int i = 0; i < 2000; i++) {
+		_cleanup_(spool_unrefp) struct spool *s = NULL;
+		char back[16];
+
+		if (spool_new(pool, (uint64_t)(i % 3) * CHUNK + sizeof(back), &s) < 0 ||
+		    spool_write(s, &i, sizeof(i)) < 0 ||
+		    spool_read_at(s, 0, back, sizeof(back)) != sizeof(i) ||
+		    memcmp(back, &i, sizeof(i)) != 0)
+			return pool;
+	}
+	return NULL;
+}
+
+/* One pool, several threads: nobody is given the memory of another. */
+static void test_threads(void **state)
+{
+	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
+	pthread_t threads[4];
+
+	assert_int_equal(spool_pool_new(POOL, unit_dir, &p), 0);
+	for (size_t i = 0; i < ELEMENTS(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, use_the_pool, p), 0);
+	for (size_t i = 0; i < ELEMENTS(threads); i++) {
+		void *result = NULL;
+
+		assert_int_equal(pthread_join(threads[i], &result), 0);
+		assert_null(result);
+	}
+	assert_int_equal(spool_pool_room(p), POOL);
+}
+
 static void test_directory_is_gone(void **state)
 {
 	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
@@ -202,8 +236,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, unit_dir_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_sizes),      T(test_partly_written),   T(test_full_pool_goes_to_files),
-		T(test_references), T(test_no_memory_at_all), T(test_directory_is_gone),
+		T(test_sizes),
+		T(test_partly_written),
+		T(test_full_pool_goes_to_files),
+		T(test_references),
+		T(test_no_memory_at_all),
+		T(test_threads),
+		T(test_directory_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

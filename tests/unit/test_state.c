@@ -117,7 +117,7 @@ static void test_owns_and_count(void **state)
 	assert_int_equal(n, 2);
 	assert_int_equal(state_count(s, id, ROW_HELD, &n, NULL), 0);
 	assert_int_equal(n, 0);
-	assert_int_equal(state_count(s, other, ROW_STORED, &n, NULL), 0);
+	assert_int_equal(state_count(s, other, ROW_HELD, &n, NULL), 0);
 	assert_int_equal(n, 0);
 	state_close(s);
 }
