@@ -27,8 +27,12 @@ struct pair {
 	bool estimated; /* its share of the progress is known */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
-	uint64_t not_before_usec; /* monotonic: an uncertain upload may still appear */
-	struct mm_err error;      /* code 0: fine */
+	/* Monotonic: an uncertain upload may still appear, or a session broke in this folder.
+	 */
+	uint64_t not_before_usec;
+	unsigned failures; /* sessions that broke in it in a row, without a message copied */
+	uint64_t failures_mark;
+	struct mm_err error; /* code 0: fine */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
 };

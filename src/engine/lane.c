@@ -312,48 +312,88 @@ static void back_off(struct lane *l)
 	(void)pthread_mutex_unlock(&e->lock);
 }
 
-/* After a trouble: what becomes of the folder (NULL: it was the connection that failed).
- * Returns false when this lane ends. */
-static bool after_trouble(struct lane *l, struct pair *p, const struct mm_err *err)
+/* Sessions broke in this folder as often as may be, and in another all went well: it is not
+ * the connection. */
+static bool is_the_folder(struct lane *l, const struct pair *p)
 {
 	struct engine *e = l->engine;
-	struct mm_err ending;
+	bool found = false;
+
+	if (p->failures < e->job->retry_attempts)
+		return false;
+	(void)pthread_mutex_lock(&e->lock);
+	for (size_t i = 0; i < e->n_pairs && !found; i++)
+		found = e->pairs[i].place == PAIR_DONE && e->pairs[i].error.code == 0;
+	(void)pthread_mutex_unlock(&e->lock);
+	return found;
+}
+
+static enum verdict judge(struct lane *l, struct pair *p, bool in_folder,
+			  const struct mm_err *err)
+{
+	struct engine *e = l->engine;
 	uint64_t progress = atomic_load(&e->done) + atomic_load(&e->bytes_done);
 
 	l->failures = progress == l->progress_mark ? l->failures + 1 : 1;
 	l->progress_mark = progress;
+	if (!in_folder || err->scope != MM_SCOPE_STORE || err->retry == MM_RETRY_NEVER)
+		return trouble_judge(err, l->failures, e->job->retry_attempts);
 
-	switch (trouble_judge(err, l->failures, e->job->retry_attempts)) {
+	p->failures = p->copied == p->failures_mark ? p->failures + 1 : 1;
+	p->failures_mark = p->copied;
+	if (is_the_folder(l, p))
+		return VERDICT_END_FOLDER;
+	return trouble_judge(err, p->failures, e->job->retry_attempts);
+}
+
+/* False when this lane ends. */
+static bool end_folder(struct lane *l, struct pair *p, const struct mm_err *err)
+{
+	struct mm_err ending;
+	int r;
+
+	p->error = *err;
+	p->listed = MAX_OF(p->listed, p->origin_status.messages);
+	p->failed = p->listed - MIN_OF(p->listed, p->copied + p->skipped);
+	p->present = 0;
+	r = engine_trouble(l->engine, p->origin, 0, err, &ending);
+	give_back(l, p, true);
+	if (r < 0) {
+		end_job(l, &ending);
+		return false;
+	}
+	/* Commands of this folder may still be in flight: no other folder must take their
+	 * answers for its own. */
+	lane_close(l);
+	return true;
+}
+
+/* After a trouble: what becomes of the folder; !in_folder: it was the connecting that failed.
+ * Returns false when this lane ends. */
+static bool after_trouble(struct lane *l, struct pair *p, bool in_folder,
+			  const struct mm_err *err)
+{
+	struct engine *e = l->engine;
+
+	switch (judge(l, p, in_folder, err)) {
 	case VERDICT_GO_ON:
 	case VERDICT_END_FOLDER:
-		if (p) {
-			p->error = *err;
-			p->listed = MAX_OF(p->listed, p->origin_status.messages);
-			p->failed = p->listed - MIN_OF(p->listed, p->copied + p->skipped);
-			p->present = 0;
-			if (engine_trouble(e, p->origin, 0, err, &ending) < 0) {
-				give_back(l, p, true);
-				end_job(l, &ending);
-				return false;
-			}
-			give_back(l, p, true);
-			/* Commands of this folder may still be in flight: no other folder must
-			 * take their answers for its own. */
-			lane_close(l);
-		}
-		return true;
+		return end_folder(l, p, err);
 	case VERDICT_RECONNECT:
 		engine_note(e, LOG_WARNING, "%s; connecting again", err->text);
 		lane_close(l);
-		if (p)
-			give_back(l, p, false);
-		back_off(l);
+		/* Other folders first: perhaps only this one breaks the session. */
+		if (in_folder)
+			p->not_before_usec = clock_deadline(
+				trouble_delay_usec(p->failures, e->job->retry_max_delay_usec));
+		give_back(l, p, false);
+		if (!in_folder || l->failures > 1)
+			back_off(l);
 		return true;
 	case VERDICT_END_JOB:
 		break;
 	}
-	if (p)
-		give_back(l, p, false);
+	give_back(l, p, false);
 	end_job(l, err);
 	return false;
 }
@@ -365,6 +405,7 @@ int lane_work(struct lane *l)
 
 	while ((p = take(l)) != NULL) {
 		struct mm_err err = {0};
+		bool in_folder = false;
 		int r = 0;
 
 		if (!l->origin || !l->destination)
@@ -377,13 +418,15 @@ int lane_work(struct lane *l)
 			give_back(l, p, false);
 			return 0;
 		}
-		if (r < 0)
+		if (r < 0) {
 			lane_close(l);
-		else
+		} else {
+			in_folder = true;
 			r = folder_sync(l, p, &err);
+		}
 		if (r >= 0)
 			give_back(l, p, r == 0);
-		else if (!after_trouble(l, p, &err))
+		else if (!after_trouble(l, p, in_folder, &err))
 			break;
 	}
 	if (engine_cancelled(e) && l->result == 0) {

@@ -46,3 +46,39 @@ int map_folders(const struct folder_list *origin, const struct folder_list *dest
 	}
 	return 0;
 }
+
+static void pairs_free(struct pair *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(v[i].origin);
+		free(v[i].destination);
+		free(v[i].origin_raw);
+		free(v[i].destination_raw);
+	}
+	free(v);
+}
+
+int engine_map(const struct job *job, const struct folder_list *origin,
+	       const struct folder_list *destination,
+	       void (*each)(void *userdata, const struct engine_place *p), void *userdata)
+{
+	struct pair *pairs = NULL;
+	size_t n = 0;
+	int r;
+
+	r = map_folders(origin, destination, job->subscribe, &pairs, &n);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct pair *p = &pairs[i];
+		const struct engine_place place = {
+			.origin = p->origin,
+			.destination = p->destination,
+			.at_origin = &p->origin_status,
+			.at_destination = p->exists ? &p->destination_status : NULL,
+			.doubled = i > 0 && strcmp(p->destination, p[-1].destination) == 0,
+		};
+
+		each(userdata, &place);
+	}
+	pairs_free(pairs, n);
+	return r;
+}
