@@ -115,7 +115,6 @@ void lane_open_early(struct lane *l);
 int lane_open_and_list(struct lane *l, struct folder_list *origin,
 		       struct folder_list *destination, struct mm_err *reterr);
 void lane_close(struct lane *l);
-int lane_work(struct lane *l); /* take pairs until none is left; result also in l */
 bool engine_cancelled(const struct engine *e);
 int engine_cancel_error(struct mm_err *reterr);
 /* Count and tell a trouble with a message or folder. -EOVERFLOW (described in reterr) past
@@ -123,6 +122,9 @@ int engine_cancel_error(struct mm_err *reterr);
 int engine_trouble(struct engine *e, const char *folder, uint32_t uid,
 		   const struct mm_err *what, struct mm_err *reterr);
 void engine_note(struct engine *e, int level, const char *fmt, ...) _printf_(3, 4);
+
+/* ---- work.c ---- */
+int lane_work(struct lane *l); /* take pairs until none is left; result also in l */
 
 /* ---- match.c: pure ---- */
 struct match_item {
