@@ -8,8 +8,18 @@ endif
 PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr
 SYSCONFDIR ?= /etc
+BINDIR  ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
 LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR  ?= $(PREFIX)/share/man
+# systemd tells where it looks: /lib or /usr/lib.
+systemd_dir = $(or $(shell pkg-config --variable=$(1) systemd 2>/dev/null),$(2))
+UNITDIR ?= $(call systemd_dir,systemdsystemunitdir,/usr/lib/systemd/system)
+GENERATORDIR ?= $(call systemd_dir,systemdsystemgeneratordir,/usr/lib/systemd/system-generators)
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
 # Without the build dependencies, demo and check still have to start: their first step installs them.
 PKGS     := libsystemd libcurl openssl libconfig sqlite3 jansson
@@ -32,18 +42,21 @@ CFLAGS_ALL  = -std=gnu17 -D_GNU_SOURCE -Iinclude -DMAILMIG_VERSION='"$(VERSION)"
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN) $(LDFLAGS)
 
 # Each layer is an archive of its own, in an order in which a layer uses only those after it.
-LAYERS := engine store imap net state history config varlink model util
-PROGRAMS := mailmigd mailmigctl mailmig-worker
+LAYERS := engine store imap net state history vault config bus varlink model util
+PROGRAMS := mailmigd mailmigctl mailmig-worker mailmig-generator
 
 lib      = $(BUILD)/lib$(1).a
 objs     = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/$(1)/*.c))
 
-daemon_LAYERS := history config varlink model util
-ctl_LAYERS    := varlink model util
-worker_LAYERS := engine store imap net state config model util
+daemon_LAYERS := history vault config bus varlink model util
+ctl_LAYERS    := bus varlink model util
+worker_LAYERS := engine store imap net state vault config model util
+generator_LAYERS := config model util
+
+UNITS := $(addprefix $(BUILD)/systemd/,mailmigd.service mailmigd.socket mailmig@.service mailmig@.timer)
 
 .PHONY: all
-all: $(addprefix $(BUILD)/,$(PROGRAMS))
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(UNITS)
 
 define LAYER_RULE
 $(call lib,$(1)): $(call objs,$(1))
@@ -56,6 +69,7 @@ $(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
 $(BUILD)/mailmigd: $(call objs,daemon) $(foreach l,$(daemon_LAYERS),$(call lib,$(l)))
 $(BUILD)/mailmigctl: $(call objs,ctl) $(foreach l,$(ctl_LAYERS),$(call lib,$(l)))
 $(BUILD)/mailmig-worker: $(call objs,worker) $(foreach l,$(worker_LAYERS),$(call lib,$(l)))
+$(BUILD)/mailmig-generator: $(call objs,generator) $(foreach l,$(generator_LAYERS),$(call lib,$(l)))
 $(addprefix $(BUILD)/,$(PROGRAMS)):
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lpthread
 
@@ -72,6 +86,15 @@ $(BUILD)/obj/varlink/control_interface.o: $(BUILD)/gen/control_interface.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 $(call lib,varlink): $(BUILD)/obj/varlink/control_interface.o
+
+# The units, with the paths of the programs in them.
+$(BUILD)/systemd/%: systemd/%.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@BINDIR@|$(BINDIR)|g; s|@SBINDIR@|$(SBINDIR)|g' $< > $@.new
+	@mv $@.new $@
+$(BUILD)/systemd/%: systemd/%
+	@mkdir -p $(@D)
+	cp $< $@
 
 # ---- tests and tools ----
 
@@ -202,20 +225,44 @@ man-lint: man
 
 .PHONY: install
 install: all man
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR)/mailmig
-	install -m 755 $(BUILD)/mailmigd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(BUILD)/mailmigctl $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BUILD)/mailmig-worker $(DESTDIR)$(LIBEXECDIR)/mailmig/
+	install -D -m 755 -t $(DESTDIR)$(SBINDIR) $(BUILD)/mailmigd
+	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/mailmigctl
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/mailmig $(BUILD)/mailmig-worker
+	install -D -m 755 -t $(DESTDIR)$(GENERATORDIR) $(BUILD)/mailmig-generator
+	install -D -m 644 -t $(DESTDIR)$(UNITDIR) $(UNITS)
+	install -D -m 644 systemd/mailmig.sysusers $(DESTDIR)$(SYSUSERSDIR)/mailmig.conf
+	install -D -m 644 systemd/mailmig.tmpfiles $(DESTDIR)$(TMPFILESDIR)/mailmig.conf
+	install -D -m 644 -t $(DESTDIR)$(CATALOGDIR) systemd/mailmig.catalog
 	for page in $(MAN_PAGES); do \
 	  install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit 1; done
 	install -D -m 644 packaging/completion/mailmigctl.bash \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailmigctl
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
-	  packaging/completion/_mailmigctl
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/catalog systemd/mailmig.catalog
+	install -D -m 644 -t $(DESTDIR)$(ZSHDIR) packaging/completion/_mailmigctl
 	install -d $(DESTDIR)$(SYSCONFDIR)/mailmig/accounts.d
+	install -d -m 700 $(DESTDIR)$(SYSCONFDIR)/mailmig/secrets
 	[ -e $(DESTDIR)$(SYSCONFDIR)/mailmig.conf ] || \
 	  install -m 640 etc/mailmig.conf $(DESTDIR)$(SYSCONFDIR)/
+	@[ -n "$(DESTDIR)" ] || echo 'Then: systemd-sysusers mailmig.conf && systemd-tmpfiles' \
+	  '--create mailmig.conf && journalctl --update-catalog && systemctl daemon-reload'
+
+# All that install brought, but for what is the administrator's by now: /etc and the state.
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/mailmigd $(BINDIR)/mailmigctl \
+	  $(GENERATORDIR)/mailmig-generator $(addprefix $(UNITDIR)/,$(notdir $(UNITS))) \
+	  $(SYSUSERSDIR)/mailmig.conf $(TMPFILESDIR)/mailmig.conf $(CATALOGDIR)/mailmig.catalog \
+	  $(PREFIX)/share/bash-completion/completions/mailmigctl $(ZSHDIR)/_mailmigctl \
+	  $(foreach page,$(notdir $(MAN_PAGES)),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)))
+	rm -rf $(DESTDIR)$(LIBEXECDIR)/mailmig
+
+# ---- packages ----
+
+# The Debian package and its source, in build/deb.
+DEB_REVISION ?= 1
+.PHONY: deb
+deb:
+	tests/tools/install-deps deb
+	packaging/make-deb $(abspath $(BUILD))/deb $(VERSION) $(DEB_REVISION)
 
 .PHONY: help
 help:
@@ -229,10 +276,11 @@ help:
 	@echo 'make lint      layers, style, warnings of both compilers'
 	@echo 'make format    clang-format all sources'
 	@echo 'make man       manual pages in build/man; man-lint checks them'
-	@echo 'make install   DESTDIR, PREFIX, SYSCONFDIR, LIBEXECDIR'
+	@echo 'make install   DESTDIR, PREFIX, SYSCONFDIR, LIBEXECDIR; uninstall takes it away again'
+	@echo 'make deb       Debian package and its source in build/deb'
 	@echo 'make clean'
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/unit $(BUILD)/bench -type f -name '*.d' 2>/dev/null)
 
 .PHONY: clean
 clean:

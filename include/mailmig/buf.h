@@ -10,6 +10,7 @@ struct buf {
 	char *p; /* NULL when nothing was ever added */
 	size_t len;
 	size_t cap;
+	bool secret; /* what it held is wiped wherever it was: when it moves, goes or is done */
 };
 
 /* All return 0 or -ENOMEM; on failure the content is as before. */

@@ -5,6 +5,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/job.h>
+#include <mailmig/schedule.h>
 
 /* /etc/mailmig.conf and accounts.d, read, checked and turned into jobs (interface.md, section
  * 2; mailmig.conf(5)). */
@@ -33,10 +34,15 @@ struct config {
 	uint32_t max_jobs;
 	bool stop_on_error; /* on_error = "stop" */
 	int log_level;
+	char *notify_command; /* or NULL */
+	uint64_t notify_after_usec;
 	struct config_server *servers;
 	size_t n_servers;
 	struct config_account *accounts; /* in the order of the files */
 	size_t n_accounts;
+	/* Schedules that only systemd can tell from nonsense, and it was not there to be asked:
+	 * taken as they are. */
+	size_t n_unchecked_schedules;
 };
 
 /* One complaint: "FILE:LINE: what is wrong; what would be right". */
@@ -52,6 +58,29 @@ int config_load(const char *path, struct config **ret, struct config_errors *err
 struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)
 void config_errors_done(struct config_errors *e);
+
+/* What the units of an account that is not disabled need to know. */
+struct config_timer {
+	char *name;
+	char *file;          /* absolute; where the account was defined */
+	char *schedule_text; /* a good one; NULL: none, or none that is known to be good */
+	struct schedule schedule;
+	char *credentials[2]; /* names of password_credential */
+	size_t n_credentials;
+};
+
+struct config_timers {
+	struct config_timer *v; /* in the order of the files, each name once */
+	size_t n;
+	size_t n_unchecked_schedules; /* as in struct config, but not taken */
+};
+
+/* Read that alone, for the generator. Where no configuration would be in force because of an
+ * error, here all is told that can be told: 0 with complaints in *errors, those of files and
+ * schedules only. An accounts.d is read as beside CONFIG_DEFAULT_PATH. Also -ENOMEM. */
+int config_load_timers(const char *path, struct config_timers *ret,
+		       struct config_errors *errors);
+void config_timers_done(struct config_timers *t);
 
 /* NULL when there is none of that name. Borrowed from c. */
 const struct config_account *config_find_account(const struct config *c, const char *name);

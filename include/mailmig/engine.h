@@ -5,6 +5,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/event.h>
+#include <mailmig/folder.h>
 #include <mailmig/job.h>
 #include <mailmig/secret.h>
 
@@ -39,6 +40,20 @@ struct engine_progress {
 	uint64_t done, total;
 	uint64_t bytes_done, bytes_total; /* of messages to copy; total 0: not known */
 };
+
+/* Where a folder of the origin would go. Borrowed during the call. */
+struct engine_place {
+	const char *origin, *destination; /* canonical */
+	const struct folder_status *at_origin;
+	const struct folder_status *at_destination; /* NULL: it would be made */
+	bool doubled; /* another folder goes to the same place: this one would not be copied */
+};
+
+/* The map of folders that a run would have, out of the lists of both sides. Pure. 0 or -ENOMEM.
+ */
+int engine_map(const struct job *job, const struct folder_list *origin,
+	       const struct folder_list *destination,
+	       void (*each)(void *userdata, const struct engine_place *p), void *userdata);
 
 /* job, hooks and secrets are borrowed until engine_free(). 0 or -ENOMEM. */
 int engine_new(const struct job *job, const struct secret *origin,

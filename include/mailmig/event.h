@@ -17,6 +17,8 @@
  *    "advice":…}                                       (only messages that were not done as
  * asked)
  *   {"event":"log","level":…,"text":…}
+ *   {"event":"check","account":…,"run":…,"side":…,"item":…,"result":…,"exit_code":…,"text":…,
+ *    "advice":…}                                       (of a check, one for each thing)
  *   {"event":"done","account":…,"run":…, …}           (the object of `last_run`)
  *
  * From parent to worker there are the job, and then {"cancel":true}. */
@@ -74,6 +76,9 @@ void run_summary_done(struct run_summary *s);
 /* Did it come as far as listing the origin? Else its totals say nothing. */
 bool run_summary_listed(const struct run_summary *s);
 
+/* Forget all its errors. */
+void run_summary_drop_errors(struct run_summary *s);
+
 /* Add a copy of an error; past RUN_ERRORS_MAX it is dropped (0). 0 or -ENOMEM. */
 int run_summary_add_error(struct run_summary *s, const char *folder, uint32_t uid,
 			  enum mm_class cls, const char *text, const char *advice);
@@ -87,5 +92,28 @@ json_t *run_summary_to_json(const struct run_summary *s);
  * times, account and folder may be null). On failure it is empty again. 0, -EBADMSG, -ENOMEM.
  */
 int run_summary_from_json(struct run_summary *s, const json_t *o);
+
+/* One line of a check: how a thing is that runs need, and what mends it. */
+enum check_result {
+	CHECK_OK,
+	CHECK_WARN,
+	CHECK_FAIL,
+};
+
+struct check_line {
+	enum check_result result;
+	const char *side; /* "origin", "destination" or NULL */
+	const char *item; /* "login" */
+	int exit_code;    /* that a run would end with; 0: it would not */
+	char text[512];
+	char advice[512]; /* with the command; empty when all is well */
+};
+
+/* "ok", "warn", "fail" */
+const char *check_result_name(enum check_result r);
+
+/* The "check" event without account and run: a new reference, or NULL without memory. Text and
+ * advice are cleaned. */
+json_t *check_line_to_json(const struct check_line *l);
 
 #endif

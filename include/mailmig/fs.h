@@ -11,6 +11,13 @@ int fs_mkdir_p(const char *path, mode_t mode);
 /* Append a whole file of at most max octets to `into`. 0, -EFBIG, -errno. */
 int fs_read_file(const char *path, size_t max, struct buf *into);
 
+/* Make or replace a file, durably and all at once: it has the old content or the new one. One
+ * writer at a time; what a crash left is PATH with a "~". 0 or -errno. */
+int fs_write_file(const char *path, mode_t mode, const void *p, size_t n);
+
+/* Remove a file, durably. 0 or -errno. */
+int fs_remove_file(const char *path);
+
 /* Free octets for us on the file system of path. 0 or -errno. */
 int fs_free_bytes(const char *path, uint64_t *ret);
 

@@ -6,10 +6,11 @@
 #include <mailmig/error.h>
 #include <mailmig/event.h>
 
-/* What ran when and how it went: mailmig.db in the state directory, written by the daemon
- * alone. It is a record for people. No decision about mail rests on it, so its loss is never
- * fatal: a corrupt file is set aside and a fresh one begun, and while the disk is full or the
- * file cannot be opened the daemon goes on without. Every call tries again. */
+/* What ran when and how it went, and what is remembered of each account: mailmig.db in the
+ * state directory, written by the daemon alone. It is a record for people. What is at which
+ * side is not in it and no promise about mail rests on it, so its loss is never fatal: a
+ * corrupt file is set aside and a fresh one begun, and while the disk is full or the file
+ * cannot be opened the daemon goes on without. Every call tries again. */
 
 #define HISTORY_FILE         "mailmig.db"
 #define HISTORY_RUNS_KEPT    200 /* newest, of each account */
@@ -53,6 +54,26 @@ int history_folders(struct history *h, const char *account, const char *id,
  */
 void history_totals(struct history *h, const char *account, uint64_t *ret_messages,
 		    uint64_t *ret_bytes);
+
+/* What is remembered of an account beside its runs. */
+struct account_note {
+	uint64_t paused_usec; /* wall clock: paused since; 0: it is not */
+	uint64_t since_usec; /* end of the newest good run ("ok" or "partial"); before the first
+				one, start of the first that failed; 0: neither */
+	uint64_t told_usec;  /* notify.command ran since then; 0: it did not */
+	uint32_t asked;      /* > 0: a run was asked for and has not ended; starts of the daemon
+				that have taken it up, and one */
+};
+
+/* All 0 when nothing is. 0; -EIO: not readable now, *ret is not set. */
+int history_read_note(struct history *h, const char *account, struct account_note *ret);
+
+/* durable: it is on the disk when the call returns. 0 or -EIO with the reason in reterr. */
+int history_write_note(struct history *h, const char *account, const struct account_note *note,
+		       bool durable, struct mm_err *reterr);
+
+/* No run is asked for any more, of any account. 0 or -EIO with the reason in reterr. */
+int history_forget_asked(struct history *h, struct mm_err *reterr);
 
 /* When the account's newest run with result "ok" ended, wall clock; 0: never. */
 uint64_t history_last_success(struct history *h, const char *account);

@@ -37,7 +37,9 @@ enum imap_cap {
 	IMAP_CAP_SASL_IR = 1 << 12,      /* RFC 4959 */
 	IMAP_CAP_AUTH_PLAIN = 1 << 13,   /* RFC 4616 */
 	IMAP_CAP_LOGINDISABLED = 1 << 14,
-	IMAP_CAP_ID = 1 << 15, /* RFC 2971 */
+	IMAP_CAP_ID = 1 << 15,    /* RFC 2971 */
+	IMAP_CAP_QUOTA = 1 << 16, /* RFC 9208 */
+	IMAP_CAP_IDLE = 1 << 17,  /* RFC 2177 */
 };
 
 struct imap_options {
@@ -50,6 +52,8 @@ struct imap_options {
 	int cancel_fd;
 	/* Called when connected and before the login; a negative result gives up. Or NULL. */
 	int (*before_login)(void *userdata);
+	/* Called when connected, to look at the stream. Or NULL. */
+	void (*connected)(void *userdata, const struct stream *stream);
 	void *userdata;
 };
 
@@ -87,6 +91,15 @@ struct imap_make {
 	struct mm_err error;
 };
 int imap_make_folders(struct imap *c, struct imap_make *v, size_t n, struct mm_err *reterr);
+
+/* What the quota roots of a folder leave, the tightest of each kind (RFC 9208). */
+struct imap_quota {
+	bool has_storage, has_messages;       /* else there is no such limit */
+	uint64_t storage_used, storage_limit; /* octets */
+	uint64_t messages_used, messages_limit;
+};
+/* GETQUOTAROOT, where the server offers QUOTA. A refusal is an error of scope folder. */
+int imap_quota(struct imap *c, const char *raw, struct imap_quota *ret, struct mm_err *reterr);
 
 /* SELECT or EXAMINE. */
 struct imap_mailbox {

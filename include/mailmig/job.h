@@ -11,6 +11,7 @@
 
 enum job_kind {
 	JOB_SYNC,
+	JOB_CHECK, /* look at everything a run needs; change nothing */
 };
 
 enum endpoint_kind {
@@ -35,10 +36,12 @@ enum secret_kind {
 	SECRET_FILE,
 	SECRET_COMMAND,
 	SECRET_INLINE,
+	SECRET_CREDENTIAL,
+	SECRET_STORED,
 };
 
-/* Where a secret comes from. The worker resolves it; value is a path, a command, or for
- * SECRET_INLINE the secret itself (len octets; never printed). */
+/* Where a secret comes from. The worker resolves it; value is a path, a command, the name of a
+ * credential or of a stored secret, or for SECRET_INLINE the secret itself (never printed). */
 struct secret_source {
 	enum secret_kind kind;
 	char *value;
@@ -111,6 +114,6 @@ json_t *job_to_json(const struct job *j);
 int job_from_json(struct job *j, const json_t *o, struct mm_err *reterr);
 
 void endpoint_done(struct endpoint *e);
-const char *job_kind_name(enum job_kind k); /* "sync" */
+const char *job_kind_name(enum job_kind k); /* "sync", "check" */
 
 #endif

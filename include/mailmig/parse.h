@@ -27,4 +27,7 @@ char *format_span(char *buf, size_t n, uint64_t usec);
 /* Lower-case hexadecimal of n octets into out (2n + 1). */
 void format_hex(const void *p, size_t n, char *out);
 
+/* n octets out of 2n lower-case hexadecimal digits; -EBADMSG when there is something else. */
+int parse_hex(const char *s, size_t n, void *out);
+
 #endif

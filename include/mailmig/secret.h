@@ -24,6 +24,24 @@ DEFINE_CLEANUP(struct secret *, secret_free)
  * final newline (LF or CRLF) is cut. */
 int secret_from_file(const char *path, struct secret **ret, struct mm_err *reterr);
 
+/* The rest of what can be read from a descriptor, less one final newline. 0; -ENODATA: nothing;
+ * -EFBIG; -ENOMEM; -errno. */
+int secret_from_fd(int fd, struct secret **ret);
+
+/* A credential of systemd (systemd.exec(5), CREDENTIALS): the file `name` in the directory that
+ * secret_set_credentials() was given, else in $CREDENTIALS_DIRECTORY. Checked like a secret
+ * file. 0; -ENOENT: it is in neither; -errno. Each described, class config. */
+int secret_from_credential(const char *name, struct secret **ret, struct mm_err *reterr);
+
+/* A directory of credentials that comes before the process's own; it is taken over. Once,
+ * before there are threads. */
+void secret_set_credentials(int dir_fd);
+
+/* For programs that secrets pass through, first thing in main(): no core dump, no reading of
+ * our memory by other processes of the same user, and no JSON value freed without being wiped.
+ */
+void secret_guard_process(void);
+
 /* Standard output of `/bin/sh -c command`, at most 30 s; one final newline is cut. Class config
  * when it fails, says nothing or runs too long. Of the command only a plain first word gets
  * into the error: the rest may hold a secret. What it still runs at the deadline is killed with

@@ -43,7 +43,7 @@ struct stream_options {
 int stream_global_init(struct mm_err *reterr);
 
 /* Connect and read the greeting. 0 or -errno; class connect (name, route, TLS, refused), login
- * is not tried. */
+ * is not tried. -EKEYREJECTED: there is a server, but no TLS with it as it is asked for. */
 int stream_open(const struct stream_options *o, struct stream **ret, struct mm_err *reterr);
 struct stream *stream_free(struct stream *s);
 DEFINE_CLEANUP(struct stream *, stream_free)
@@ -55,6 +55,16 @@ const char *stream_capability(const struct stream *s);
 const char *stream_label(const struct stream *s);
 /* True when octets travel encrypted. */
 bool stream_encrypted(const struct stream *s);
+
+/* The TLS session and the certificate that the server showed, for telling people; without TLS
+ * all of it is empty. */
+struct stream_tls_info {
+	char version[16];             /* "TLSv1.3" */
+	char subject[128];            /* "CN=imap.example.org"; foreign text, cleaned */
+	char fingerprint[2 * 32 + 1]; /* SHA-256, lower-case hex */
+	uint64_t valid_until_usec;    /* wall clock; 0: not known */
+};
+const struct stream_tls_info *stream_tls_info(const struct stream *s);
 
 /* Round trips: times an answer followed something that was sent, after the hand-over. */
 uint64_t stream_turns(const struct stream *s);

@@ -12,6 +12,10 @@ char *text_clean(char *dst, size_t size, const char *src, size_t n);
 /* True for valid UTF-8 without NUL, overlong forms or surrogates. */
 bool text_is_utf8(const char *s, size_t n);
 
+/* True for a name that may be a file's and a unit's: [A-Za-z0-9_.@-], 1 to 64 of them, neither
+ * "." nor "..". */
+bool text_is_name(const char *s);
+
 /* Columns on a terminal, by wcwidth over UTF-8; invalid octets count one. */
 size_t text_width(const char *s);
 

@@ -39,6 +39,10 @@ DEFINE_CLEANUP(struct varlink_client *, varlink_client_free)
 int varlink_client_call(struct varlink_client *c, const char *method, const json_t *parameters,
 			bool more, struct mm_err *reterr);
 
+/* The same with a descriptor, which stays the caller's; -1: none. */
+int varlink_client_call_fd(struct varlink_client *c, const char *method,
+			   const json_t *parameters, bool more, int fd, struct mm_err *reterr);
+
 /* Wait for the next reply to the call. 0; -ETIMEDOUT at the deadline (the call is still open);
  * -EINTR when a signal arrived; -ECONNRESET when the daemon went away; -EBADMSG. */
 int varlink_client_next(struct varlink_client *c, uint64_t deadline_usec,

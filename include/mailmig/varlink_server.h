@@ -122,6 +122,10 @@ size_t varlink_call_pending(const struct varlink_call *call);
 
 const struct varlink_peer *varlink_call_peer(const struct varlink_call *call);
 
+/* The descriptor that came with the call, the caller's to close; -1: none. Only while the
+ * method's handler runs. */
+int varlink_call_take_fd(struct varlink_call *call);
+
 /* For a call that is kept: told when the client is gone; answering it is not possible then. */
 void varlink_call_set_gone(struct varlink_call *call,
 			   void (*gone)(struct varlink_call *call, void *userdata),

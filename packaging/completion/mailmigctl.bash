@@ -17,7 +17,7 @@ _mailmigctl()
 		if [[ -n $value ]]; then
 			[[ $value == --socket ]] && globals+=(--socket "$word")
 			value=''
-		elif [[ $word == --socket || $word == --config ]]; then
+		elif [[ $word == --socket || $word == --config || $word == --lines || $word == -n ]]; then
 			value=$word
 		elif [[ $word == --socket=* ]]; then
 			globals+=("$word")
@@ -26,6 +26,9 @@ _mailmigctl()
 		fi
 	done
 
+	if [[ $value == --lines || $value == -n ]]; then
+		return # a number
+	fi
 	if [[ -n $value ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -9,6 +9,7 @@
 #define DEFAULT_SOCKET    "/run/mailmig/control"
 #define DEFAULT_MAX_JOBS  8
 #define DEFAULT_TIMEOUT   (120 * USEC_PER_SEC)
+#define DEFAULT_NOTIFY_AFTER (24 * 3600 * USEC_PER_SEC)
 #define DEFAULT_TLS_MIN   "1.2"
 #define PORT_IMAPS        993
 #define PORT_IMAP         143
@@ -152,6 +153,7 @@ static void global_values_done(struct global_values *g)
 	free(g->config.state_dir);
 	free(g->config.socket);
 	free(g->accounts_dir);
+	free(g->config.notify_command);
 	job_done(&g->job);
 }
 
@@ -162,6 +164,7 @@ static int take_global(const struct cfg *cfg, struct global_values *g)
 	job_init(&g->job);
 	g->config.max_jobs = DEFAULT_MAX_JOBS;
 	g->config.log_level = LOG_INFO;
+	g->config.notify_after_usec = DEFAULT_NOTIFY_AFTER;
 	if (text_set(&g->config.path, cfg->path) < 0 ||
 	    text_set(&g->config.state_dir, DEFAULT_STATE_DIR) < 0 ||
 	    text_set(&g->config.socket, DEFAULT_SOCKET) < 0)
@@ -367,6 +370,7 @@ struct config *config_free(struct config *c)
 	free(c->path);
 	free(c->state_dir);
 	free(c->socket);
+	free(c->notify_command);
 	free(c);
 	return NULL;
 }

@@ -211,6 +211,15 @@ bool setting_is_true(const config_setting_t *group, const char *name)
 	return s && config_setting_type(s) == CONFIG_TYPE_BOOL && config_setting_get_bool(s);
 }
 
+static void check_notify(struct check *c, const config_setting_t *root)
+{
+	const config_setting_t *notify = config_setting_get_member(root, "notify");
+
+	if (notify && config_setting_is_group(notify) &&
+	    !config_setting_get_member(notify, "command"))
+		check_complain(c, notify, "notify has no command; add command = \"PROGRAM\"");
+}
+
 int cfg_check(struct cfg *cfg)
 {
 	_cleanup_(name_index_done) struct name_index servers = {}, accounts = {};
@@ -227,6 +236,7 @@ int cfg_check(struct cfg *cfg)
 		struct check c = {.cfg = cfg, .file = cfg->files[f]};
 
 		check_group(&c, config_root_setting(&c.file->tree), &keys_global, "", false);
+		check_notify(&c, config_root_setting(&c.file->tree));
 		for (int i = 0; (e = cfg_entry(c.file, "servers", i)); i++)
 			rules_server(&c, e, &servers);
 		for (int i = 0; (e = cfg_entry(c.file, "accounts", i)); i++)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_internal.h"
+#include "schedules.h"
+#include <mailmig/text.h>
 #include <string.h>
 
 int config_load(const char *path, struct config **ret, struct config_errors *errors)
 {
 	_cleanup_(cfg_done) struct cfg cfg = {};
+	size_t n_unchecked = 0;
 	int r;
 
 	if (!path)
@@ -14,13 +16,18 @@ int config_load(const char *path, struct config **ret, struct config_errors *err
 	if (r == 0)
 		r = cfg_check(&cfg);
 	if (r == 0)
+		r = cfg_check_schedules(&cfg, &n_unchecked);
+	if (r == 0)
 		r = complaints_finish(&cfg.complaints, errors);
 	if (r < 0)
 		return r;
 	if (errors->n > 0)
 		return -EINVAL;
 
-	return cfg_build(&cfg, ret);
+	r = cfg_build(&cfg, ret);
+	if (r == 0)
+		(*ret)->n_unchecked_schedules = n_unchecked;
+	return r;
 }
 
 const struct config_account *config_find_account(const struct config *c, const char *name)
@@ -34,11 +41,5 @@ const struct config_account *config_find_account(const struct config *c, const c
 
 bool config_account_name_ok(const char *name)
 {
-	static const char legal[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@-";
-	size_t n = strlen(name);
-
-	if (n == 0 || n > CONFIG_ACCOUNT_NAME_MAX || strspn(name, legal) != n)
-		return false;
-	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	return text_is_name(name);
 }

@@ -63,8 +63,7 @@ struct cfg {
 	struct cfg_file **files;
 	size_t n_files;
 	char *guessed_dir; /* accounts_dir of a main file that has no tree; or NULL */
-	bool incomplete; /* a file is missing from the picture: a name not found may be in there
-			  */
+	bool incomplete; /* a file is missing: a name not found may be in there */
 	struct complaints complaints;
 };
 
@@ -239,13 +238,14 @@ void check_complain(struct check *c, const config_setting_t *s, const char *fmt,
 void check_value(struct check *c, const config_setting_t *s, const struct key *k,
 		 const char *name);
 
-const char *rule_text(const char *s); /* printable */
 const char *rule_host(const char *s);
 const char *rule_user(const char *s);
 const char *rule_command(const char *s);
 const char *rule_fingerprint(const char *s);
 const char *rule_proxy(const char *s);
+const char *rule_schedule(const char *s);
 const char *rule_account_name(const char *s);
+const char *rule_secret_name(const char *s); /* of a credential or a stored secret */
 const char *rule_server_name(const char *s);
 
 /* 64 lower-case hexadecimal digits out of what rule_fingerprint() allows; ret of 65. */

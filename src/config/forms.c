@@ -21,11 +21,6 @@ static bool has_control(const char *s)
 	return false;
 }
 
-const char *rule_text(const char *s)
-{
-	return has_control(s) ? "contains a control character; remove it" : NULL;
-}
-
 const char *rule_server_name(const char *s)
 {
 	if (has_control(s))
@@ -40,6 +35,13 @@ const char *rule_account_name(const char *s)
 	return config_account_name_ok(s) ? NULL
 					 : "is no name; use 1 to 64 of A-Z a-z 0-9 _ . @ - "
 					   "(and not \".\" or \"..\" alone)";
+}
+
+const char *rule_secret_name(const char *s)
+{
+	return text_is_name(s) ? NULL
+			       : "is no name of a secret; use 1 to 64 of A-Z a-z 0-9 _ . @ - "
+				 "(and not \".\" or \"..\" alone)";
 }
 
 /* An IPv6 address, with or without a zone. */

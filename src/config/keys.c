@@ -14,6 +14,7 @@
 	const struct key_table id = {.what = (text), .rows = (rows_), .n = ELEMENTS(rows_)}
 
 #define SPAN_DAY            (86400 * USEC_PER_SEC)
+#define SPAN_YEAR           (365 * SPAN_DAY)
 #define TIMEOUT_RANGE       RANGE(USEC_PER_SEC, SPAN_DAY) /* less ends every connection */
 #define MAX_JOBS_MAX        1000                          /* a process each */
 #define MAX_CONNECTIONS_MAX 1000
@@ -91,8 +92,10 @@ static const struct key rows_retry[] = {
 TABLE(keys_retry, "retry", rows_retry);
 
 static const struct key rows_notify[] = {
-	{"command", KEY_STRING, .status = KEY_LATER},
-	{"after_failed_for", KEY_SPAN, .status = KEY_LATER},
+	{"command", KEY_STRING, .rule = rule_command,
+	 INTO(struct global_values, config.notify_command)},
+	{"after_failed_for", KEY_SPAN, RANGE(0, SPAN_YEAR),
+	 INTO(struct global_values, config.notify_after_usec)},
 };
 TABLE(keys_notify, "notify", rows_notify);
 
@@ -111,7 +114,7 @@ static const struct key rows_global[] = {
 	{"retry", KEY_GROUP, .keys = &keys_retry},
 	{"uncertain_wait", KEY_SPAN, RANGE(0, SPAN_DAY),
 	 INTO(struct global_values, job.uncertain_wait_usec)},
-	{"notify", KEY_GROUP, KEY_LATER, .keys = &keys_notify},
+	{"notify", KEY_GROUP, .keys = &keys_notify},
 	{"servers", KEY_ENTRIES, .keys = &keys_server},
 	{"accounts", KEY_ENTRIES, .keys = &keys_account},
 	{"groups", KEY_ENTRIES, KEY_LATER, .keys = &keys_group},
@@ -129,9 +132,12 @@ TABLE(keys_global, "the file itself", rows_global);
 		 .rule = rule_command, INTO(type, member)},                                    \
 		{"password", KEY_SECRET, .value = SECRET_INLINE, .hidden = true,               \
 		 INTO(type, member)},                                                          \
-		{"password_credential", KEY_SECRET, .status = KEY_LATER},                      \
+		{"password_credential",    KEY_SECRET,     .value = SECRET_CREDENTIAL,         \
+		 .rule = rule_secret_name, .hidden = true, INTO(type, member)},                \
 	{                                                                                      \
-		"password_stored", KEY_SECRET, .status = KEY_LATER                             \
+		"password_stored", KEY_SECRET, .value = SECRET_STORED,                         \
+					       .rule = rule_secret_name, .hidden = true,       \
+					       INTO(type, member)                              \
 	}
 
 static const struct key rows_server[] = {
@@ -248,7 +254,7 @@ static const struct key rows_account[] = {
 	 INTO(struct account_values, account.name)},
 	{"mode", KEY_WORD, .words = words_mode, INTO(struct account_values, account.job.kind)},
 	{"enabled", KEY_BOOL, INTO(struct account_values, account.enabled)},
-	{"schedule", KEY_STRING, .rule = rule_text,
+	{"schedule", KEY_STRING, .rule = rule_schedule,
 	 INTO(struct account_values, account.schedule)},
 	{"watch", KEY_BOOL, .status = KEY_FALSE_ONLY},
 	{"origin", KEY_GROUP, .keys = &keys_endpoint,

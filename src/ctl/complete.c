@@ -34,6 +34,25 @@ static void put_accounts(struct ctl *c)
 	}
 }
 
+/* What follows the verb "secret": its words, and the secrets there are. */
+static void put_secrets(struct ctl *c)
+{
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
+	struct mm_err err = {0};
+	const json_t *s;
+	size_t i;
+
+	fputs("set\tstore a secret\nlist\tnames and dates\nremove\tremove secrets\n",
+	      c->term.out);
+	if (ctl_call(c, CONTROL_INTERFACE ".SecretList", NULL, &reply, &err) < 0 || reply.error)
+		return;
+	json_array_foreach(json_object_get(reply.parameters, "secrets"), i, s)
+	{
+		put_clean(c->term.out, member_str(s, "name"));
+		fputs("\ta stored secret\n", c->term.out);
+	}
+}
+
 int ctl_complete(struct ctl *c, const char *what)
 {
 	FILE *f = c->term.out;
@@ -43,6 +62,8 @@ int ctl_complete(struct ctl *c, const char *what)
 			fprintf(f, "%s\t%s\n", ctl_verbs[i].name, ctl_verbs[i].help);
 	else if (strcmp(what, "options") == 0)
 		put_options(f, OPT_GLOBALS | c->args.verb->options);
+	else if (strcmp(what, "accounts") == 0 && c->args.verb->run == verb_secret)
+		put_secrets(c);
 	else if (strcmp(what, "accounts") == 0 && c->args.verb->max_names > 0)
 		put_accounts(c);
 	return CTL_EXIT_OK;

@@ -99,8 +99,20 @@ int follow_run(struct ctl *c, struct source *s, int signal_fd, bool plan, const 
 int source_daemon_new(struct ctl *c, const json_t *parameters, struct source **ret,
 		      struct mm_err *reterr);
 
+/* Its last answer, all NULL before there is one; borrowed. */
+const struct varlink_reply *source_daemon_last(const struct source *s);
+
+/* The same for one account on behalf of mailmig@NAME.service: a daemon that goes away is waited
+ * for, and the run joined again. account: borrowed. 0 or -errno. */
+int source_unit_new(struct ctl *c, const char *account, json_t *parameters, struct source **ret,
+		    struct mm_err *reterr);
+
 /* A worker of our own for one account. 0 or -errno. */
 int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct source **ret,
 		      struct mm_err *reterr);
+
+/* A worker of our own that looks at the configuration and the accounts of the command line
+ * without network: "check" events, then "done". 0 or -errno. */
+int source_check_new(struct ctl *c, struct source **ret, struct mm_err *reterr);
 
 #endif

@@ -6,6 +6,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/event.h>
+#include <mailmig/secret.h>
 #include <mailmig/varlink.h>
 #include <stdio.h>
 
@@ -46,6 +47,10 @@ enum ctl_option {
 	OPT_NO_WAIT,
 	OPT_FAIL_FAST,
 	OPT_LOCAL,
+	OPT_FROM_UNIT,
+	OPT_FOLLOW,
+	OPT_LINES,
+	OPT_OFFLINE,
 	OPT_MAX_,
 };
 
@@ -147,10 +152,30 @@ int ctl_call(struct ctl *c, const char *method, const json_t *parameters,
 /* Print a JSON value: indented on a terminal, one line on a pipe. */
 void ctl_print_json(struct ctl *c, const json_t *o);
 
+/* ---- secrets (ask.c, credential.c) ---- */
+
+#define CTL_SECRET_MAX (16 * 1024) /* what mailmigd stores */
+
+/* From a prompt on the terminal (twice, without echo), or all of standard input. `name` is for
+ * the prompt. 0 or -errno, described. */
+int ask_secret(const char *name, struct secret **ret, struct mm_err *reterr);
+
+/* The directory of systemd credentials that this process was given: it goes with a request to
+ * run, and the worker reads there. The caller's to close; -1: there is none. */
+int credentials_open(void);
+
 int verb_status(struct ctl *c);
 int verb_run(struct ctl *c);
 int verb_plan(struct ctl *c);
+int verb_check(struct ctl *c);
 int verb_cancel(struct ctl *c);
+int verb_pause(struct ctl *c);
+int verb_resume(struct ctl *c);
+int verb_log(struct ctl *c);
+int verb_enable(struct ctl *c);
+int verb_disable(struct ctl *c);
+int verb_timers(struct ctl *c);
+int verb_secret(struct ctl *c);
 int verb_reload(struct ctl *c);
 int verb_version(struct ctl *c);
 int verb_help(struct ctl *c);

@@ -179,10 +179,25 @@ void run_view_error(FILE *f, const struct look *l, const char *folder, uint32_t 
  * would be done are only counted, unless `all`. 0 or -ENOMEM. */
 int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all);
 
+/* ---- the view of a check (check_view.c) ---- */
+
+/* Before the lines of an account ("": the service), on a terminal. */
+void check_view_heading(FILE *f, const struct look *l, const char *account);
+
+/* A "check" event: on a terminal in columns, the advice on lines of its own; else one line,
+ * `ok|warn|FAIL ACCOUNT ITEM: TEXT; ADVICE`, with "-" for the service. */
+void check_view_line(FILE *f, const struct look *l, const json_t *event);
+
+/* How much was found, on a terminal. */
+void check_view_end(FILE *f, const struct look *l, unsigned n_warnings, unsigned n_faults);
+
 /* ---- views of the status (status_view.c, status_one.c, folder_view.c) ---- */
 
 /* What of an account needs a person: NULL when nothing does. A short word for the state. */
 const char *status_attention(const json_t *account);
+
+/* "elapsed" or "failed" for a timer that will not start another run; NULL for all others. */
+const char *status_stopped_timer(const json_t *account);
 
 /* Where the last run stands, for the table and for one account. */
 void status_result(FILE *f, const json_t *account);

@@ -89,6 +89,10 @@ static int ask_to_end(struct follow *w)
 static int interrupted(struct follow *w)
 {
 	w->n_interrupts++;
+	if (ctl_has(&w->c->args, OPT_FROM_UNIT)) {
+		w->cancelling = true;
+		return GO_ON;
+	}
 	if (!w->source->ops->kill)
 		return detach(w);
 
@@ -171,12 +175,8 @@ static int take_objects(struct follow *w)
 
 static int follow_loop(struct follow *w, int signal_fd)
 {
-	struct pollfd p[] = {
-		{.fd = w->source->ops->fd(w->source), .events = POLLIN},
-		{.fd = signal_fd, .events = POLLIN},
-	};
-
 	for (;;) {
+		struct pollfd p[2] = {{.events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
 		uint64_t again;
 		int code;
 
@@ -189,6 +189,7 @@ static int follow_loop(struct follow *w, int signal_fd)
 			return code;
 
 		again = follow_show_progress(w, clock_usec());
+		p[0].fd = w->source->ops->fd(w->source); /* it may have another by now */
 		(void)poll(p, ELEMENTS(p),
 			   clock_poll_msec(again)); /* whatever woke us is looked at */
 	}

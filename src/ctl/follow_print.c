@@ -11,6 +11,9 @@
 #define TICK_USEC         USEC_PER_SEC          /* the elapsed time runs on without events */
 #define STATUS_EVERY_USEC USEC_PER_SEC
 
+/* What a unit that is stopped asks for, as long as its run has not ended. */
+#define STOP_EXTEND "30000000"
+
 static bool is_json(const struct follow *w)
 {
 	return ctl_has(&w->c->args, OPT_JSON);
@@ -229,7 +232,7 @@ static void speak(struct follow *w)
 }
 
 /* What `systemctl status mailmig@NAME.service` shows. */
-static void tell_systemd(const struct progress *p)
+static void tell_systemd(const struct follow *w, const struct progress *p)
 {
 	_cleanup_(freep) char *text = NULL;
 	size_t n = 0;
@@ -245,20 +248,22 @@ static void tell_systemd(const struct progress *p)
 	if (p->n_runs > 1)
 		fprintf(f, "%u runs: ", p->n_runs);
 	progress_words(f, p);
+	if (w->cancelling)
+		fputs("\nEXTEND_TIMEOUT_USEC=" STOP_EXTEND, f);
 	if (fclose(f) == 0)
 		(void)sd_notify(0, text); /* nobody may be listening */
 }
 
 uint64_t follow_show_progress(struct follow *w, uint64_t now_usec)
 {
-	bool live = w->c->term.live && !is_json(w) && !is_quiet(w);
-	bool plain = !w->c->term.live && !is_json(w) && !is_quiet(w);
+	bool shown = !is_json(w) && !is_quiet(w) && !ctl_has(&w->c->args, OPT_FROM_UNIT);
+	bool live = w->c->term.live && shown, plain = !w->c->term.live && shown;
 	struct progress p;
 
 	board_progress(&w->board, &p);
 	p.elapsed_usec = now_usec - w->started_usec;
 	if (p.n_runs > 0 && now_usec - w->status_usec >= STATUS_EVERY_USEC) {
-		tell_systemd(&p);
+		tell_systemd(w, &p);
 		w->status_usec = now_usec;
 	}
 	if (plain && now_usec - w->spoken_usec >= w->speak_every_usec) {

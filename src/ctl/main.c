@@ -61,6 +61,7 @@ int main(int argc, char **argv)
 	 */
 	(void)setlocale(LC_CTYPE, "");
 	(void)signal(SIGPIPE, SIG_IGN); /* a write says it */
+	secret_guard_process();
 	code = run(&c, argc, argv);
 	ctl_args_done(&c.args);
 	return code;

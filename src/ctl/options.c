@@ -19,6 +19,10 @@ const struct ctl_option_row ctl_option_rows[OPT_MAX_] = {
 	[OPT_NO_WAIT] = {"no-wait", 0, NULL, "queue the runs and leave"},
 	[OPT_FAIL_FAST] = {"fail-fast", 0, NULL, "start no further run after one failed"},
 	[OPT_LOCAL] = {"local", 0, NULL, "run from here, without mailmigd"},
+	[OPT_OFFLINE] = {"offline", 0, NULL, "what needs neither network nor mailmigd"},
+	[OPT_FROM_UNIT] = {"from-unit", 0, NULL, "as mailmig@.service does it"},
+	[OPT_FOLLOW] = {"follow", 'f', NULL, "go on with what comes"},
+	[OPT_LINES] = {"lines", 'n', "N", "only the newest N entries"},
 };
 
 struct parser {
@@ -120,7 +124,9 @@ static int letters(struct parser *p, const char *word)
 		if (found < 0)
 			return unknown_option(p, word);
 
-		r = give(p, found, NULL, word); /* no letter takes a value */
+		if (ctl_option_rows[found].value) /* the rest of the word, or the next one */
+			return give(p, found, l[1] ? l + 1 : NULL, word);
+		r = give(p, found, NULL, word);
 		if (r < 0)
 			return r;
 	}

@@ -90,10 +90,16 @@ static const struct source_ops daemon_ops = {
 	.free = daemon_free,
 };
 
+const struct varlink_reply *source_daemon_last(const struct source *s)
+{
+	return &((const struct daemon_source *)s)->last;
+}
+
 int source_daemon_new(struct ctl *c, const json_t *parameters, struct source **ret,
 		      struct mm_err *reterr)
 {
 	_cleanup_(source_freep) struct source *s = NULL;
+	_cleanup_(closep) int credentials = credentials_open();
 	struct daemon_source *d = calloc(1, sizeof(*d));
 	int r;
 
@@ -107,7 +113,8 @@ int source_daemon_new(struct ctl *c, const json_t *parameters, struct source **r
 	r = ctl_connect(c, &d->client, reterr);
 	if (r < 0)
 		return r;
-	r = varlink_client_call(d->client, CONTROL_INTERFACE ".Run", parameters, true, reterr);
+	r = varlink_client_call_fd(d->client, CONTROL_INTERFACE ".Run", parameters, true,
+				   credentials, reterr);
 	if (r < 0)
 		return r;
 

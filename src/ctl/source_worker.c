@@ -272,39 +272,22 @@ static int watch(struct worker_source *w)
 	return 0;
 }
 
-static int start(struct worker_source *w, struct ctl *c, const char *account, bool dry_run,
-		 const char *path)
+/* posix_spawn() takes arguments as char * and does not change them. */
+static int start(struct worker_source *w, char *const *argv, const char *path)
 {
-	const char *config = c->args.values[OPT_CONFIG];
 	_cleanup_(closep) int theirs = -1;
-	char *argv[10];
-	int pair[2], n = 0, r;
+	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	w->fd = pair[0];
 	theirs = pair[1];
 
-	/* posix_spawn() takes them as char * and does not change them. */
-	argv[n++] = (char *)"mailmig-worker";
-	if (config) {
-		argv[n++] = (char *)"--config";
-		argv[n++] = (char *)config;
-	}
-	argv[n++] = (char *)"--account";
-	argv[n++] = (char *)account;
-	argv[n++] = (char *)"--event-fd";
-	argv[n++] = (char *)"3";
-	if (dry_run)
-		argv[n++] = (char *)"--dry-run";
-	argv[n] = NULL;
-
 	r = spawn_worker(path, argv, theirs, &w->pid);
 	return r < 0 ? r : watch(w);
 }
 
-int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct source **ret,
-		      struct mm_err *reterr)
+static int new_source(char *const *argv, struct source **ret, struct mm_err *reterr)
 {
 	_cleanup_(source_freep) struct source *s = NULL;
 	struct worker_source *w;
@@ -322,7 +305,7 @@ int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct s
 	w->fd = w->epfd = w->pidfd = -1;
 	s = &w->base;
 
-	r = start(w, c, account, dry_run, path);
+	r = start(w, argv, path);
 	if (r < 0) {
 		(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot start %s: %s",
 				 path, strerror(-r));
@@ -332,4 +315,50 @@ int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct s
 	}
 	*ret = STEAL(s);
 	return 0;
+}
+
+/* What every worker of ours is told first. Returns how many arguments. */
+static int begin_argv(char **argv, struct ctl *c)
+{
+	const char *config = c->args.values[OPT_CONFIG];
+	int n = 0;
+
+	argv[n++] = (char *)"mailmig-worker";
+	if (config) {
+		argv[n++] = (char *)"--config";
+		argv[n++] = (char *)config;
+	}
+	return n;
+}
+
+int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct source **ret,
+		      struct mm_err *reterr)
+{
+	char *argv[10] = {NULL};
+	int n = begin_argv(argv, c);
+
+	argv[n++] = (char *)"--account";
+	argv[n++] = (char *)account;
+	argv[n++] = (char *)"--event-fd";
+	argv[n++] = (char *)"3";
+	if (dry_run)
+		argv[n++] = (char *)"--dry-run";
+	return new_source(argv, ret, reterr);
+}
+
+int source_check_new(struct ctl *c, struct source **ret, struct mm_err *reterr)
+{
+	_cleanup_(freep) char **argv = calloc(c->args.n_names + 10, sizeof(*argv));
+	int n;
+
+	if (!argv)
+		return mm_err_oom(reterr);
+	n = begin_argv(argv, c);
+	argv[n++] = (char *)"--check";
+	argv[n++] = (char *)"--event-fd";
+	argv[n++] = (char *)"3";
+	argv[n++] = (char *)"--";
+	for (size_t i = 0; i < c->args.n_names; i++)
+		argv[n++] = (char *)c->args.names[i];
+	return new_source(argv, ret, reterr);
 }

@@ -45,12 +45,18 @@ static void put_state(FILE *f, const struct look *l, const json_t *a)
 	}
 	fputs(": ", f);
 	put_clean(f, member_str(a, "mode"));
-	if (json_is_false(json_object_get(a, "enabled")))
+	if (json_is_true(json_object_get(a, "removed")))
+		fputs(", taken out of the configuration", f);
+	else if (json_is_false(json_object_get(a, "enabled")))
 		fputs(", switched off (enabled = false)", f);
 	fputc('\n', f);
 
 	label(f, "State:");
 	put_clean(f, member_str(a, "state"));
+	if (json_is_true(json_object_get(a, "paused"))) {
+		fputs("; it goes on with: mailmigctl resume ", f);
+		put_clean(f, member_str(a, "name"));
+	}
 	fputc('\n', f);
 }
 
@@ -80,12 +86,17 @@ static void put_timer(FILE *f, const json_t *a, uint64_t now)
 {
 	const json_t *timer = json_object_get(a, "timer");
 
-	if (!member_bool(timer, "enabled"))
+	if (!member_bool(timer, "enabled") && !status_stopped_timer(a))
 		return;
 
 	label(f, "Timer:");
 	fputs("mailmig@", f);
 	put_clean(f, member_str(a, "name"));
+	if (status_stopped_timer(a)) {
+		fprintf(f, ".timer, %s: it will not start another run; see mailmigctl timers\n",
+			status_stopped_timer(a));
+		return;
+	}
 	fputs(".timer, enabled, next ", f);
 	put_time(f, timer, "next", now, "run not known");
 	fputc('\n', f);

@@ -48,6 +48,8 @@ const char *status_attention(const json_t *account)
 
 	if (is_running(account) || strcmp(member_str(account, "state"), "queued") == 0)
 		return NULL; /* what the last run left is being looked after */
+	if (strcmp(member_str(account, "state"), "paused") == 0)
+		return NULL; /* somebody knows */
 	if (strcmp(result, "failed") == 0 || strcmp(result, "interrupted") == 0)
 		return result;
 	if (strcmp(member_str(account, "state"), "failed") == 0)
@@ -55,6 +57,13 @@ const char *status_attention(const json_t *account)
 	if (strcmp(result, "partial") == 0)
 		return result;
 	return NULL;
+}
+
+const char *status_stopped_timer(const json_t *account)
+{
+	const char *state = member_str(json_object_get(account, "timer"), "state");
+
+	return strcmp(state, "elapsed") == 0 || strcmp(state, "failed") == 0 ? state : NULL;
 }
 
 static void running_result(FILE *f, const json_t *account)
@@ -175,7 +184,8 @@ static int add_account(struct table *t, const struct look *l, const json_t *a, u
 		 now, "never");
 	if (is_running(a))
 		(void)snprintf(last, sizeof(last), "now");
-	put_when(next, sizeof(next), member_str(json_object_get(a, "timer"), "next"), now, "-");
+	put_when(next, sizeof(next), member_str(json_object_get(a, "timer"), "next"), now,
+		 status_stopped_timer(a) ? status_stopped_timer(a) : "-");
 	put_copied(copied, sizeof(copied), a);
 	if (n_errors(a) > 0)
 		(void)snprintf(errors, sizeof(errors), "%" PRIu64, n_errors(a));
@@ -246,6 +256,20 @@ static void put_attention(FILE *f, const struct look *l, const json_t *a)
 	}
 }
 
+static void put_stopped_timers(FILE *f, const json_t *accounts)
+{
+	const json_t *a;
+	size_t i;
+
+	json_array_foreach(accounts, i, a)
+	{
+		if (!status_stopped_timer(a))
+			continue;
+		fputs("\nnot all timers will start a run: mailmigctl timers\n", f);
+		return;
+	}
+}
+
 int status_view_table(FILE *f, const struct look *l, const json_t *status, uint64_t now_usec,
 		      bool attention_only)
 {
@@ -283,5 +307,6 @@ int status_view_table(FILE *f, const struct look *l, const json_t *status, uint6
 		      f);
 	}
 	json_array_foreach(accounts, i, a) if (status_attention(a)) put_attention(f, l, a);
+	put_stopped_timers(f, accounts);
 	return 0;
 }

@@ -84,6 +84,16 @@ static int already_running(const json_t *p)
 		   " has a run already");
 }
 
+static int paused(const json_t *p)
+{
+	char advice[256];
+
+	(void)snprintf(advice, sizeof(advice), "have it go on with: mailmigctl resume %s",
+		       member_str(p, "account"));
+	return say(CTL_EXIT_REFUSED, advice, "account ", member_str(p, "account"),
+		   " is paused");
+}
+
 static int permission_denied(const json_t *p)
 {
 	fprintf(stderr,
@@ -92,6 +102,20 @@ static int permission_denied(const json_t *p)
 		"  join the group:  sudo adduser USER mailmig        then log in again\n",
 		member_u64(p, "uid"));
 	return CTL_EXIT_NO_DAEMON;
+}
+
+static int secret_in_use(const json_t *p)
+{
+	const json_t *users = json_object_get(p, "used_by");
+	char advice[256];
+
+	(void)snprintf(advice, sizeof(advice),
+		       "%zu account%s it, %s first: take password_stored = \"%s\" out of the "
+		       "configuration, then mailmigctl reload",
+		       json_array_size(users), json_array_size(users) == 1 ? " uses" : "s use",
+		       json_string_value(json_array_get(users, 0)) ?: "?", member_str(p, "name"));
+	return say(CTL_EXIT_REFUSED, advice, "the secret ", member_str(p, "name"),
+		   " is in use and was not removed");
 }
 
 static int failed(const json_t *p)
@@ -123,11 +147,15 @@ int trouble_reply(const struct varlink_reply *reply)
 		return say(CTL_EXIT_CONFIG,
 			   "set enabled = true in its configuration, then mailmigctl reload",
 			   "account ", member_str(p, "account"), " is switched off");
+	if (strcmp(name, "AccountPaused") == 0)
+		return paused(p);
 	if (strcmp(name, "AlreadyRunning") == 0)
 		return already_running(p);
 	if (strcmp(name, "NotRunning") == 0)
 		return say(CTL_EXIT_OK, "", "nothing is running for ", member_str(p, "account"),
 			   "");
+	if (strcmp(name, "SecretInUse") == 0)
+		return secret_in_use(p);
 	if (strcmp(name, "ConfigInvalid") == 0)
 		return trouble_config(json_object_get(p, "errors"));
 	if (strcmp(name, "PermissionDenied") == 0)

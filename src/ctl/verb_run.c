@@ -69,6 +69,17 @@ static int follow_daemon(struct ctl *c, const json_t *parameters, int signal_fd,
 	return follow_run(c, s, signal_fd, dry_run, NULL);
 }
 
+static int follow_unit(struct ctl *c, json_t *parameters, int signal_fd, bool dry_run)
+{
+	_cleanup_(source_freep) struct source *s = NULL;
+	const char *account = c->args.names[0];
+	struct mm_err err = {0};
+
+	if (source_unit_new(c, account, parameters, &s, &err) < 0)
+		return trouble_report(&err);
+	return follow_run(c, s, signal_fd, dry_run, account);
+}
+
 /* One worker after the other; the highest code counts, as with the daemon. */
 static int follow_workers(struct ctl *c, int signal_fd, bool dry_run)
 {
@@ -106,6 +117,8 @@ static int run_or_plan(struct ctl *c, bool dry_run)
 		return trouble_report(&err);
 	if (ctl_has(&c->args, OPT_LOCAL))
 		return follow_workers(c, signal_fd, dry_run);
+	if (ctl_has(&c->args, OPT_FROM_UNIT))
+		return follow_unit(c, parameters, signal_fd, dry_run);
 	return follow_daemon(c, parameters, signal_fd, dry_run);
 }
 
@@ -120,6 +133,11 @@ int verb_run(struct ctl *c)
 	if (local && ctl_has(&c->args, OPT_NO_WAIT))
 		return usage("--no-wait is not for --local: the run ends with mailmigctl",
 			     "leave out one of them");
+	if (ctl_has(&c->args, OPT_FROM_UNIT) &&
+	    (local || ctl_has(&c->args, OPT_NO_WAIT) || c->args.n_names != 1))
+		return usage(
+			"--from-unit is for one account, and not with --local or --no-wait",
+			"it is what mailmig@NAME.service calls");
 	return run_or_plan(c, dry);
 }
 

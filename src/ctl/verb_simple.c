@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_internal.h"
 
+#include "ctl_timers.h"
 #include <inttypes.h>
 #include <mailmig/clock.h>
 #include <string.h>
 
-static int cancel_one(struct ctl *c, const char *name)
+/* A call about one account that answers little. 0, or the exit code of the trouble. */
+static int call_for(struct ctl *c, const char *method, const char *name,
+		    struct varlink_reply *reply)
 {
 	_cleanup_(json_decrefp) json_t *p = json_pack("{s:s}", "account", name);
-	_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
 	struct mm_err err = {0};
 
 	if (!p) {
@@ -17,28 +19,53 @@ static int cancel_one(struct ctl *c, const char *name)
 		(void)mm_err_class(&err, MM_CLASS_USAGE, "mailmigctl status lists the names");
 		return trouble_report(&err);
 	}
-	if (ctl_call(c, CONTROL_INTERFACE ".Cancel", p, &reply, &err) < 0)
+	if (ctl_call(c, method, p, reply, &err) < 0)
 		return trouble_report(&err);
-	if (reply.error)
-		return trouble_reply(&reply);
-
-	if (ctl_has(&c->args, OPT_JSON))
-		ctl_print_json(c, reply.parameters);
-	else if (!ctl_has(&c->args, OPT_QUIET))
-		fprintf(c->term.out, "%s: the run ends at the next message border\n", name);
 	return CTL_EXIT_OK;
 }
 
-int verb_cancel(struct ctl *c)
+/* Call it for each name and say what it did; `ending` when the answer says that a run has to end
+ * first. The highest code counts. */
+static int for_each_name(struct ctl *c, const char *method, const char *words,
+			 const char *ending)
 {
 	int code = CTL_EXIT_OK;
 
 	for (size_t i = 0; i < c->args.n_names; i++) {
-		int one = cancel_one(c, c->args.names[i]);
+		_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
+		const char *name = c->args.names[i];
+		int one = call_for(c, method, name, &reply);
 
+		if (one == CTL_EXIT_OK && reply.error)
+			one = trouble_reply(&reply);
+		else if (one == CTL_EXIT_OK && ctl_has(&c->args, OPT_JSON))
+			ctl_print_json(c, reply.parameters);
+		else if (one == CTL_EXIT_OK && !ctl_has(&c->args, OPT_QUIET))
+			fprintf(c->term.out, "%s: %s\n", name,
+				json_is_true(json_object_get(reply.parameters, "ending"))
+					? ending
+					: words);
 		code = MAX_OF(code, one);
 	}
 	return code;
+}
+
+int verb_cancel(struct ctl *c)
+{
+	return for_each_name(c, CONTROL_INTERFACE ".Cancel",
+			     "the run ends at the next message border", "");
+}
+
+int verb_pause(struct ctl *c)
+{
+	return for_each_name(c, CONTROL_INTERFACE ".Pause", "paused",
+			     "paused; its run ends at the next message border");
+}
+
+int verb_resume(struct ctl *c)
+{
+	return for_each_name(c, CONTROL_INTERFACE ".Resume", "goes on with its next run",
+			     "");
 }
 
 int verb_reload(struct ctl *c)
@@ -66,7 +93,7 @@ int verb_reload(struct ctl *c)
 		fprintf(c->term.out,
 			"the new configuration is in force: %" PRIu64 " account%s\n", n,
 			PLURAL(n));
-	return CTL_EXIT_OK;
+	return reload_timers(c);
 }
 
 static void print_version(struct ctl *c, const json_t *daemon)

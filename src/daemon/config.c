@@ -12,11 +12,15 @@
 /* Descriptors the daemon needs beside its clients: two for each worker and a few more. */
 #define RESERVED_FDS 64
 
+/* Errors of a rejected configuration that go to the journal. */
+#define COMPLAINTS_LOGGED 50
+
 void record_read(struct record *r, struct history *h, const char *account)
 {
 	(void)history_last_run(h, account, &r->last);
 	r->last_success_usec = history_last_success(h, account);
 	history_totals(h, account, &r->total_messages, &r->total_bytes);
+	note_read(r, h, account);
 }
 
 void record_done(struct record *r)
@@ -135,16 +139,13 @@ static void drop_orphans(struct daemon *d)
 
 void daemon_note_schedules(const struct config *c)
 {
-	size_t n = 0;
+	size_t n = c->n_unchecked_schedules;
 
-	for (size_t i = 0; i < c->n_accounts; i++)
-		n += c->accounts[i].schedule != NULL;
 	if (n > 0)
-		mm_log(LOG_NOTICE, NULL,
-		       "%zu account%s a schedule, which this version notes but does not "
-		       "follow; "
-		       "run mailmigctl run from a timer of your own",
-		       n, n == 1 ? " has" : "s have");
+		mm_log(LOG_WARNING, NULL,
+		       "%zu schedule%s could not be checked, as systemd-analyze is missing or "
+		       "failed; if one is wrong, its timer keeps the schedule at night",
+		       n, n == 1 ? "" : "s");
 }
 
 int daemon_reload(struct daemon *d, struct config_errors *errors)
@@ -156,10 +157,12 @@ int daemon_reload(struct daemon *d, struct config_errors *errors)
 
 	r = daemon_load_config(d, errors);
 	if (r < 0) {
-		mm_log(LOG_ERR, &f,
-		       "configuration rejected, the one before stays in force: %s%s",
-		       errors->n > 0 ? errors->lines[0] : strerror(-r),
-		       errors->n > 1 ? " (and more: mailmigd --check)" : "");
+		for (size_t i = 0; i < MIN_OF(errors->n, (size_t)COMPLAINTS_LOGGED); i++)
+			mm_log(LOG_ERR, &f, "%s", errors->lines[i]);
+		mm_log(LOG_ERR, &f, "configuration rejected, the one before stays in force: %s",
+		       errors->n == 0                  ? strerror(-r)
+		       : errors->n > COMPLAINTS_LOGGED ? "see all with mailmigd --check"
+						       : "see the errors above");
 	} else {
 		f.message_id = MESSAGE_CONFIG_LOADED;
 		mm_log(LOG_INFO, &f, "configuration loaded again: %zu account%s",

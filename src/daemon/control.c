@@ -2,6 +2,8 @@
 #include "daemon_internal.h"
 
 #include "access.h"
+#include "check.h"
+#include <fcntl.h>
 #include <mailmig/clock.h>
 #include <string.h>
 
@@ -59,26 +61,31 @@ static void do_version(struct varlink_call *call, const json_t *parameters, void
 					   clock_rfc3339(d->since_usec, since, sizeof(since))));
 }
 
+static void answer_status(struct daemon *d, struct varlink_call *call, const json_t *names)
+{
+	json_t *status = status_to_json(d, names);
+
+	if (!status)
+		answer_no_memory(call);
+	else
+		varlink_call_reply(call, json_pack("{s:o}", "status", status));
+}
+
 static void do_status(struct varlink_call *call, const json_t *parameters, void *userdata)
 {
 	const json_t *names = json_object_get(parameters, "accounts");
 	struct daemon *d = userdata;
-	json_t *status;
 
 	for (size_t i = 0; i < json_array_size(names); i++) {
 		const char *name = json_string_value(json_array_get(names, i));
 
-		if (!config_find_account(d->config, name)) {
+		if (!config_find_account(d->config, name) && !daemon_find_run(d, name)) {
 			answer_no_account(d, call, name);
 			return;
 		}
 	}
 
-	status = status_to_json(d, names);
-	if (!status)
-		answer_no_memory(call);
-	else
-		varlink_call_reply(call, json_pack("{s:o}", "status", status));
+	timers_refresh(d, call, names, answer_status);
 }
 
 /* ---- Run ---- */
@@ -90,12 +97,15 @@ struct request {
 	const struct config_account **accounts; /* each once */
 	size_t n;
 	struct run **runs;
+	int credentials_fd; /* a directory that came along; <= 0: none */
 };
 
 static void request_done(struct request *q)
 {
 	free(q->accounts);
 	free(q->runs);
+	if (q->credentials_fd > 0)
+		(void)close(q->credentials_fd);
 }
 
 static void add_account(struct request *q, const struct config_account *a)
@@ -106,12 +116,18 @@ static void add_account(struct request *q, const struct config_account *a)
 	q->accounts[q->n++] = a;
 }
 
+/* Paused accounts have no runs; a dry one changes nothing. */
+static bool may_run(struct daemon *d, const struct request *q, const struct config_account *a)
+{
+	return q->dry_run || !account_is_paused(d, a);
+}
+
 /* Which accounts are meant. False: the call was answered with an error. */
 static bool find_accounts(struct daemon *d, struct varlink_call *call, const json_t *names,
 			  struct request *q)
 {
 	for (size_t i = 0; q->all && i < d->config->n_accounts; i++)
-		if (d->config->accounts[i].enabled)
+		if (d->config->accounts[i].enabled && may_run(d, q, &d->config->accounts[i]))
 			add_account(q, &d->config->accounts[i]);
 
 	for (size_t i = 0; i < json_array_size(names); i++) {
@@ -124,6 +140,11 @@ static bool find_accounts(struct daemon *d, struct varlink_call *call, const jso
 		}
 		if (!a->enabled) {
 			varlink_call_error(call, ERROR("AccountDisabled"),
+					   json_pack("{s:s}", "account", name));
+			return false;
+		}
+		if (!may_run(d, q, a)) {
+			varlink_call_error(call, ERROR("AccountPaused"),
 					   json_pack("{s:s}", "account", name));
 			return false;
 		}
@@ -176,6 +197,16 @@ static bool queue_runs(struct daemon *d, struct request *q)
 	return true;
 }
 
+/* The directory that came along is for what has not started yet. Without a descriptor of its own
+ * the worker says which credential it misses. */
+static void give_credentials(const struct request *q)
+{
+	for (size_t i = 0; q->credentials_fd > 0 && i < q->n; i++)
+		if (q->runs[i]->state == RUN_QUEUED && q->runs[i]->credentials_fd <= 0)
+			q->runs[i]->credentials_fd =
+				fcntl(q->credentials_fd, F_DUPFD_CLOEXEC, STDERR_FILENO);
+}
+
 static void do_run(struct varlink_call *call, const json_t *parameters, void *userdata)
 {
 	const json_t *names = json_object_get(parameters, "accounts");
@@ -186,6 +217,7 @@ static void do_run(struct varlink_call *call, const json_t *parameters, void *us
 		.dry_run = json_is_true(json_object_get(parameters, "dry_run")),
 		.fail_fast = json_is_boolean(fail_fast) ? json_is_true(fail_fast)
 							: d->config->stop_on_error,
+		.credentials_fd = varlink_call_take_fd(call),
 	};
 	size_t room = d->config->n_accounts + json_array_size(names) + 1;
 
@@ -194,8 +226,11 @@ static void do_run(struct varlink_call *call, const json_t *parameters, void *us
 		return;
 	}
 	if (d->draining) {
-		answer_failed(call, "mailmigd is stopping", "run again when it is back",
-			      EXIT_CODE_CANCEL);
+		varlink_call_error(call, ERROR("Failed"),
+				   json_pack("{s:s, s:s, s:i, s:b}", "text",
+					     "mailmigd is stopping", "advice",
+					     "run again when it is back", "exit_code",
+					     EXIT_CODE_CANCEL, "stopping", true));
 		return;
 	}
 
@@ -208,12 +243,74 @@ static void do_run(struct varlink_call *call, const json_t *parameters, void *us
 	if (!find_accounts(d, call, names, &q) || !find_runs(d, call, &q))
 		return;
 	if (q.n == 0) {
-		answer_failed(call, "there is no enabled account in the configuration",
-			      "add one: see mailmig.conf(5)", EXIT_CODE_CONFIG);
+		answer_failed(call, "there is no account that is enabled and not paused",
+			      "see mailmigctl status, mailmigctl resume NAME, mailmig.conf(5)",
+			      EXIT_CODE_CONFIG);
 		return;
 	}
-	if (!queue_runs(d, &q) || follow_new(d, call, q.runs, q.n) < 0)
+	if (!queue_runs(d, &q)) {
 		answer_no_memory(call);
+		return;
+	}
+	give_credentials(&q);
+	note_runs_asked(d, q.runs, q.n);
+	if (follow_new(d, call, q.runs, q.n) < 0)
+		answer_no_memory(call);
+}
+
+/* ---- Check ---- */
+
+/* Each account, and without names what is no account's before them. False: no memory. */
+static bool queue_checks(struct daemon *d, struct request *q)
+{
+	size_t n = 0;
+
+	if (q->all && check_new(d, "", &q->runs[n++]) < 0)
+		return false;
+	for (size_t i = 0; i < q->n; i++)
+		if (check_new(d, q->accounts[i]->name, &q->runs[n++]) < 0)
+			return false; /* those queued are followed by nobody: forgotten */
+	q->n = n;
+	return true;
+}
+
+static void check_now(struct daemon *d, struct varlink_call *call, const json_t *names)
+{
+	_cleanup_(request_done) struct request q = {
+		.all = json_array_size(names) == 0, .dry_run = true, /* paused accounts too */
+	};
+	size_t room = d->config->n_accounts + json_array_size(names) + 1;
+
+	if (d->draining) {
+		answer_failed(call, "mailmigd is stopping", "check again when it is back",
+			      EXIT_CODE_CANCEL);
+		return;
+	}
+	q.accounts = calloc(room, sizeof(*q.accounts));
+	q.runs = calloc(room, sizeof(*q.runs));
+	if (!q.accounts || !q.runs) {
+		answer_no_memory(call);
+		return;
+	}
+	if (!find_accounts(d, call, names, &q))
+		return;
+	if (!queue_checks(d, &q) || follow_new(d, call, q.runs, q.n) < 0) {
+		answer_no_memory(call);
+		return;
+	}
+	if (q.all)
+		check_tell_service(d, call);
+	checks_start(d);
+}
+
+static void do_check(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	const json_t *names = json_object_get(parameters, "accounts");
+
+	if (!varlink_call_wants_more(call))
+		varlink_call_error(call, VARLINK_SERVICE_INTERFACE ".ExpectedMore", NULL);
+	else
+		timers_refresh(userdata, call, json_is_array(names) ? names : NULL, check_now);
 }
 
 /* ---- the others ---- */
@@ -235,6 +332,38 @@ static void do_cancel(struct varlink_call *call, const json_t *parameters, void 
 	}
 	run_cancel(r, "cancelled before it started");
 	varlink_call_reply(call, json_pack("{s:b}", "cancelled", true));
+}
+
+static void pause_or_resume(struct varlink_call *call, const json_t *parameters,
+			    struct daemon *d, bool pause)
+{
+	const char *account = json_string_value(json_object_get(parameters, "account"));
+	const struct run *r = daemon_find_run(d, account);
+	struct mm_err err = {0};
+	bool running = r && r->state == RUN_RUNNING && !r->dry_run;
+
+	if (!config_find_account(d->config, account)) {
+		answer_no_account(d, call, account);
+		return;
+	}
+	if (account_pause(d, account, pause, &err) < 0) {
+		answer_failed(call, err.text,
+			      pause ? "it is paused until mailmigd ends; see the disk"
+				    : "it goes on until mailmigd ends; see the disk",
+			      EXIT_CODE_LOCAL);
+		return;
+	}
+	varlink_call_reply(call, pause ? json_pack("{s:b}", "ending", running) : NULL);
+}
+
+static void do_pause(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	pause_or_resume(call, parameters, userdata, true);
+}
+
+static void do_resume(struct varlink_call *call, const json_t *parameters, void *userdata)
+{
+	pause_or_resume(call, parameters, userdata, false);
 }
 
 static void do_reload(struct varlink_call *call, const json_t *parameters, void *userdata)
@@ -307,18 +436,32 @@ static const struct varlink_param run_params[] = {
 	{"fail_fast", VARLINK_BOOL, true},
 	{0},
 };
-static const struct varlink_param cancel_params[] = {{"account", VARLINK_STRING, false}, {0}};
+static const struct varlink_param account_params[] = {{"account", VARLINK_STRING, false}, {0}};
 static const struct varlink_param history_params[] = {
 	{"account", VARLINK_STRING, false},
 	{"limit", VARLINK_INT, true},
 	{0},
 };
 
+static const struct varlink_param secret_set_params[] = {
+	{"name", VARLINK_STRING, false},
+	{"hex", VARLINK_STRING, false},
+	{0},
+};
+static const struct varlink_param secret_remove_params[] = {{"name", VARLINK_STRING, false},
+							    {0}};
+
 static const struct varlink_method methods[] = {
 	{"Version", no_params, do_version},
 	{"Status", status_params, do_status},
 	{"Run", run_params, do_run},
-	{"Cancel", cancel_params, do_cancel},
+	{"Check", status_params, do_check},
+	{"Cancel", account_params, do_cancel},
+	{"Pause", account_params, do_pause},
+	{"Resume", account_params, do_resume},
+	{"SecretSet", secret_set_params, secrets_set},
+	{"SecretList", no_params, secrets_list},
+	{"SecretRemove", secret_remove_params, secrets_remove},
 	{"Reload", no_params, do_reload},
 	{"History", history_params, do_history},
 	{0},

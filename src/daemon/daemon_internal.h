@@ -2,13 +2,10 @@
 #ifndef DAEMON_INTERNAL_H
 #define DAEMON_INTERNAL_H
 
-#include "folder_log.h"
-#include "queue.h"
-#include "run_id.h"
-#include "worker_event.h"
-#include <mailmig/buf.h>
+#include "note.h"
+#include "run.h"
+#include "timers.h"
 #include <mailmig/config.h>
-#include <mailmig/event.h>
 #include <mailmig/history.h>
 #include <mailmig/varlink_server.h>
 #include <systemd/sd-event.h>
@@ -16,7 +13,9 @@
 /* mailmigd: one thread, one loop. main.c: options, signals, start and end; listen.c: the
  * control socket; config.c: load and reload; schedule.c: what runs when; run.c: one run from
  * the queue to its result; worker.c: its process and the talk with it; follow.c: clients that
- * watch runs; control.c: the methods; status.c: what is told about it all. */
+ * watch runs; note.c: what is remembered of accounts; notify.c: the command that tells of
+ * failing ones; timers.c: what systemd knows; control.c: the methods; status.c: what is told
+ * about it all. */
 
 #define EXIT_CODE_USAGE  2
 #define EXIT_CODE_CONFIG 3
@@ -35,45 +34,14 @@
 /* A worker that has said "done" or closed its channel has so long to leave. */
 #define LEAVE_GRACE (10 * USEC_PER_SEC)
 
+/* After a kill of the daemon its workers end at their next message border, at the latest when
+ * they break off; so long an account whose state is locked waits for that. */
+#define ORPHAN_GRACE (20 * USEC_PER_SEC)
+
 /* A worker may wait in silence as long as its job allows and this much more. */
 #define SILENCE_MARGIN (10 * 60 * USEC_PER_SEC)
 
 struct daemon;
-
-enum run_state {
-	RUN_QUEUED,
-	RUN_RUNNING,
-};
-
-/* One run of an account, queued or running. */
-struct run {
-	struct daemon *daemon;
-	struct run *prev, *next; /* in the order of asking */
-	char id[RUN_ID_LENGTH + 1];
-	char *account;
-	bool dry_run;
-	uint64_t batch; /* the request it came from */
-	bool fail_fast; /* its failure takes back what is still queued of the same request */
-	enum run_state state;
-	uint64_t started_usec; /* wall clock; 0 while queued */
-	char *server[2];       /* where a running one has connections, and how many */
-	uint32_t connections[2];
-	struct run_end ends[2]; /* origin and destination of a running one */
-
-	pid_t pid;
-	int fd;
-	sd_event_source *io, *child_exit, *kill_timer, *silence_timer;
-	uint64_t silence_usec; /* longest time without an event */
-	struct buf in, out;
-	unsigned n_log; /* entries the worker had written to the journal */
-	bool cancelled; /* somebody asked for the end */
-	bool killed;    /* by us */
-	bool done;      /* the worker gave its result: `summary` is it */
-	struct run_summary summary;
-	char *trouble;             /* why there will be no result, or NULL */
-	json_t *progress;          /* newest, as in a status answer; or NULL */
-	struct folder_log folders; /* of a real run */
-};
 
 /* A client that waits for the end of one or more runs. */
 struct follow {
@@ -92,7 +60,10 @@ struct record {
 	uint64_t last_success_usec;
 	uint64_t total_messages; /* of the newest run that listed them */
 	uint64_t total_bytes;
+	struct account_note note;
+	bool note_read; /* what was written before is in `note` */
 	bool unsaved;               /* `last` is not in the history yet */
+	bool note_unsaved;          /* nor is `note` */
 	struct run_folders folders; /* of `last`, while it is unsaved */
 };
 
@@ -102,7 +73,9 @@ struct daemon {
 	struct config *config;
 	struct record *records; /* one for each account of config, same order */
 	char *worker_path;
+	char *state_dir;     /* locked at the start: a reload does not change it */
 	uint64_t since_usec; /* wall clock */
+	uint64_t orphans_until_usec;
 	uint64_t cancel_grace_usec;
 	struct history *history;
 	bool history_trouble; /* reported; said again only after it worked in between */
@@ -117,13 +90,22 @@ struct daemon {
 	gid_t group;
 
 	struct run *runs, *runs_tail;
+	struct run *checks; /* in the order of asking */
 	struct follow *follows;
 	uint64_t last_batch;
-	sd_event_source *schedule_source;
+	sd_event_source *schedule_source, *held_timer;
+	struct notify notify;
+	struct timers timers;
 	char *status_text; /* last one told to systemd */
 	bool draining;
 	sd_event_source *drain_timer, *drain_limit;
 };
+
+/* ---- main.c ---- */
+
+/* Arm a one-shot timer, made when there is none yet. `usec` from now. 0 or -errno. */
+int daemon_set_timer(struct daemon *d, sd_event_source **s, uint64_t usec,
+		     sd_event_time_handler_t handler, void *userdata);
 
 /* ---- config.c ---- */
 
@@ -133,7 +115,7 @@ int daemon_load_config(struct daemon *d, struct config_errors *errors);
 /* SIGHUP and the method Reload: load, tell systemd and the journal. */
 int daemon_reload(struct daemon *d, struct config_errors *errors);
 
-/* Say that schedules are read and not followed yet, where there are any. */
+/* Warn of schedules that nobody could check. */
 void daemon_note_schedules(const struct config *c);
 
 /* As many clients as accounts and descriptors want. */
@@ -163,44 +145,6 @@ int daemon_schedule_init(struct daemon *d);
 /* End everything and leave the loop when all workers are gone. A second call does not wait. */
 void daemon_drain(struct daemon *d);
 
-/* ---- run.c ---- */
-
-/* Queue a run. 0 or -errno. */
-int run_new(struct daemon *d, const struct config_account *a, bool dry_run, uint64_t batch,
-	    bool fail_fast, struct run **ret);
-
-/* Start the worker with what queue_entry_init() found. Whatever goes wrong becomes the run's
- * result. */
-void run_start(struct run *r, const struct config_account *a, const struct queue_entry *e,
-	       uint32_t lanes);
-
-/* End it at the next message border; a queued one ends now. `why` is for its report. */
-void run_cancel(struct run *r, const char *why);
-
-/* The worker is gone, or never came: make the result, record it and tell everybody. r->trouble
- * says why when there was no "done". Frees the run. */
-void run_finish(struct run *r);
-
-/* An event of the worker, of `size` octets. 0; or -errno: it is not one, and the worker has to
- * go. */
-int run_handle_event(struct run *r, json_t *event, size_t size);
-
-/* Set r->trouble unless there is one already: the first reason is the true one. */
-void run_set_trouble(struct run *r, const char *fmt, ...) _printf_(2, 3);
-
-struct run *daemon_find_run(struct daemon *d, const char *account);
-struct run *run_free(struct run *r);
-
-/* ---- worker.c ---- */
-
-/* Start the process and hand it the job. 0 or -errno, described. */
-int worker_start(struct run *r, const struct job *job, struct mm_err *reterr);
-
-/* Ask it to end; after grace_usec it is killed. A second call may shorten the time. */
-void worker_cancel(struct run *r, uint64_t grace_usec);
-void worker_kill(struct run *r);
-void worker_done(struct run *r);
-
 /* ---- follow.c ---- */
 
 /* Watch the runs on behalf of a call that wants more. 0 or -ENOMEM. */
@@ -213,6 +157,12 @@ struct follow *follow_free(struct follow *f);
 
 extern const struct varlink_interface control_interface;
 
+/* ---- secrets.c ---- */
+
+void secrets_set(struct varlink_call *call, const json_t *parameters, void *userdata);
+void secrets_list(struct varlink_call *call, const json_t *parameters, void *userdata);
+void secrets_remove(struct varlink_call *call, const json_t *parameters, void *userdata);
+
 /* ---- status.c ---- */
 
 /* The object of `status --json`: all accounts, or those named, then with the folders of their
@@ -220,7 +170,7 @@ extern const struct varlink_interface control_interface;
 json_t *status_to_json(struct daemon *d, const json_t *names);
 
 /* "2 running, 1 queued, 14 idle; 1 failing"; owned, NULL without memory. */
-char *status_text(const struct daemon *d);
+char *status_text(struct daemon *d);
 
 /* Cut the lists of errors out of an array of summaries when the message would be too large. */
 void status_fit(json_t *message, json_t *summaries);

@@ -119,6 +119,9 @@ static void give_last_answer(struct follow *f)
 		json_pack("{s:i, s:O}", "exit_code", f->exit_code, "summaries", f->summaries);
 	struct varlink_call *call = f->call;
 
+	if (answer && f->daemon->draining)
+		(void)json_object_set_new(answer, "stopping", json_true());
+
 	if (answer)
 		status_fit(answer, f->summaries);
 	(void)follow_free(f);

@@ -50,6 +50,9 @@ int daemon_lock(struct daemon *d, struct mm_err *reterr)
 		return -EBUSY;
 	}
 
+	d->state_dir = text_dup(d->config->state_dir);
+	if (!d->state_dir)
+		return mm_err_oom(reterr);
 	d->lock_fd = STEAL_FD(fd);
 	return 0;
 }

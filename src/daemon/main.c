@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon_internal.h"
 
+#include "check.h"
 #include "messages.h"
 #include <getopt.h>
 #include <mailmig/clock.h>
 #include <mailmig/fs.h>
 #include <mailmig/log.h>
 #include <mailmig/parse.h>
+#include <mailmig/secret.h>
 #include <mailmig/text.h>
 #include <signal.h>
 #include <stdio.h>
@@ -105,6 +107,18 @@ static int set_up_loop(struct daemon *d)
 	return MIN_OF(r, 0);
 }
 
+int daemon_set_timer(struct daemon *d, sd_event_source **s, uint64_t usec,
+		     sd_event_time_handler_t handler, void *userdata)
+{
+	int r;
+
+	if (!*s)
+		return sd_event_add_time_relative(d->event, s, CLOCK_MONOTONIC, usec, 0,
+						  handler, userdata);
+	r = sd_event_source_set_time_relative(*s, usec);
+	return r < 0 ? r : sd_event_source_set_enabled(*s, SD_EVENT_ONESHOT);
+}
+
 static int report(const struct mm_err *err, int exit_code)
 {
 	mm_log(LOG_ERR, NULL, "%s%s%s", err->text, *err->advice ? "; " : "", err->advice);
@@ -180,6 +194,8 @@ static int serve(struct daemon *d)
 	       MAILMIG_VERSION, d->config->n_accounts, d->config->n_accounts == 1 ? "" : "s",
 	       d->config->max_jobs);
 	daemon_note_schedules(d->config);
+	d->orphans_until_usec = clock_deadline(ORPHAN_GRACE);
+	daemon_take_up_runs(d);
 	(void)sd_notify(0, "READY=1");
 	return sd_event_loop(d->event);
 }
@@ -221,7 +237,11 @@ static void daemon_done(struct daemon *d)
 	d->schedule_source = sd_event_source_disable_unref(d->schedule_source);
 	while (d->runs) /* only those whose process would not die */
 		(void)run_free(d->runs);
+	checks_drop(d);
 	(void)varlink_server_free(d->server);
+	notify_done(d);
+	timers_done(&d->timers);
+	sd_event_source_disable_unref(d->held_timer);
 	sd_event_source_disable_unref(d->drain_timer);
 	sd_event_source_disable_unref(d->drain_limit);
 	if (d->socket_ours)
@@ -235,6 +255,7 @@ static void daemon_done(struct daemon *d)
 	sd_event_unref(d->event);
 	closep(&d->lock_fd);
 	free(d->worker_path);
+	free(d->state_dir);
 	free(d->socket_path);
 	free(d->status_text);
 }
@@ -284,6 +305,7 @@ int main(int argc, char *argv[])
 	if (check)
 		return check_config(d.config_path);
 
+	secret_guard_process();
 	mm_log_init("mailmigd");
 	return run_daemon(&d);
 }

@@ -72,6 +72,8 @@ static bool is_reserved(const struct queue_entry *e, size_t n, size_t before,
 
 static bool may_start(const struct queue_entry *e, size_t n, size_t candidate)
 {
+	if (e[candidate].held)
+		return false;
 	for (size_t k = 0; k < ELEMENTS(e[candidate].need); k++) {
 		const struct queue_need *need = &e[candidate].need[k];
 

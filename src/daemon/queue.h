@@ -17,6 +17,7 @@ struct queue_need {
 struct queue_entry {
 	bool running;
 	struct queue_need need[2]; /* two different servers, or one with the sum */
+	bool held;                 /* waits for something else than a server */
 };
 
 /* Lanes a job may use: its own wish, cut to what each server allows (half of it where one

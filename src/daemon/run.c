@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon_internal.h"
 
+#include "check.h"
 #include "messages.h"
 #include "worker_event.h"
 #include <inttypes.h>
@@ -15,6 +16,8 @@
 /* Entries a run may have its worker write to the journal: a worker gone mad must not fill it.
  */
 #define LOG_EVENTS_MAX 1000
+
+#define GOES_ON "nothing is lost: it goes on when mailmigd is back"
 
 struct run *run_free(struct run *r)
 {
@@ -34,6 +37,8 @@ struct run *run_free(struct run *r)
 		d->runs_tail = r->prev;
 
 	worker_done(r);
+	if (r->credentials_fd > 0)
+		(void)close(r->credentials_fd);
 	run_summary_done(&r->summary);
 	json_decref(r->progress);
 	folder_log_done(&r->folders);
@@ -105,16 +110,17 @@ void run_set_trouble(struct run *r, const char *fmt, ...)
 	r->trouble = text_dup(text); /* without memory the report is poorer, no more */
 }
 
-/* Trouble with the history is told once, not at every run. */
-static void report_history(struct daemon *d, int result, const struct mm_err *err)
+void daemon_report_history(struct daemon *d, int result, const struct mm_err *err)
 {
 	_cleanup_(freep) char *set_aside = history_take_set_aside(d->history);
 	struct mm_log_fields f = {.message_id = MESSAGE_HISTORY_BROKEN};
 
-	if (set_aside)
+	if (set_aside) {
 		mm_log(LOG_ERR, &f,
 		       "the run history was corrupt: kept as %s, a new one was begun",
 		       set_aside);
+		note_write_again(d);
+	}
 
 	f.message_id = MESSAGE_HISTORY_NOT_KEPT;
 	if (result < 0 && !d->history_trouble)
@@ -156,9 +162,10 @@ void run_start(struct run *r, const struct config_account *a, const struct queue
 	if (!r->dry_run) {
 		q = history_begin(r->daemon->history, r->id, r->account, r->summary.job,
 				  r->started_usec, &err);
-		report_history(r->daemon, q, &err);
+		daemon_report_history(r->daemon, q, &err);
 	}
 
+	job.state_dir = r->daemon->state_dir;
 	job.run_id = r->id;
 	job.dry_run = r->dry_run;
 	job.connections = lanes;
@@ -299,7 +306,11 @@ static void result_without_done(struct run *r, struct run_summary *s)
 	const char *text = r->trouble ? r->trouble : "the run ended without a reason";
 	const char *advice = "nothing is lost: the next run goes on where this one stopped";
 
-	if (r->cancelled) {
+	if (r->stopped) {
+		s->result = RUN_INTERRUPTED;
+		s->exit_code = EXIT_CODE_CANCEL;
+		advice = GOES_ON;
+	} else if (r->cancelled) {
 		s->result = RUN_CANCELLED;
 		s->exit_code = EXIT_CODE_CANCEL;
 	} else if (r->child_exit) {
@@ -312,12 +323,22 @@ static void result_without_done(struct run *r, struct run_summary *s)
 	/* Without memory the summary has no error; the journal has the text. */
 	(void)run_summary_add_error(s, NULL, 0,
 				    r->cancelled ? MM_CLASS_CANCELLED : MM_CLASS_LOCAL, text,
-				    r->started_usec ? advice : "");
+				    r->started_usec || r->stopped ? advice : "");
+}
+
+/* It ended at a message border because the daemon ends: nobody had wanted that. */
+static void result_of_stop(struct run_summary *s)
+{
+	run_summary_drop_errors(s);
+	s->result = RUN_INTERRUPTED;
+	s->exit_code = EXIT_CODE_CANCEL;
+	(void)run_summary_add_error(s, NULL, 0, MM_CLASS_CANCELLED,
+				    "mailmigd was stopped during the run", GOES_ON);
 }
 
 static void log_result(const struct run *r, const struct run_summary *s)
 {
-	static const struct {
+	static const struct kind {
 		const char *message_id;
 		int level;
 		const char *words;
@@ -328,9 +349,12 @@ static void log_result(const struct run *r, const struct run_summary *s)
 		[RUN_CANCELLED] = {MESSAGE_RUN_CANCELLED, LOG_NOTICE, "cancelled"},
 		[RUN_INTERRUPTED] = {MESSAGE_RUN_INTERRUPTED, LOG_ERR, "interrupted"},
 	};
+	static const struct kind stopped = {MESSAGE_RUN_STOPPED, LOG_NOTICE, "interrupted"};
+	const struct kind *k =
+		r->stopped && s->result == RUN_INTERRUPTED ? &stopped : &kinds[s->result];
 	bool failed = s->result != RUN_OK && s->n_errors > 0;
 	const struct mm_log_fields f = {
-		.message_id = kinds[s->result].message_id,
+		.message_id = k->message_id,
 		.account = r->account,
 		.run = r->id,
 		.job = s->job,
@@ -338,10 +362,10 @@ static void log_result(const struct run *r, const struct run_summary *s)
 		.result = run_result_name(s->result)};
 	char size[32], span[32];
 
-	mm_log(kinds[s->result].level, &f,
+	mm_log(k->level, &f,
 	       "%s: %srun %s: %" PRIu64 " copied (%s), %" PRIu64 " present, %" PRIu64
 	       " skipped, %" PRIu64 " failed, %" PRIu64 " flags changed in %s%s%s",
-	       r->account, r->dry_run ? "dry " : "", kinds[s->result].words, s->copied,
+	       r->account, r->dry_run ? "dry " : "", k->words, s->copied,
 	       format_size(size, sizeof(size), s->bytes), s->present, s->skipped, s->failed,
 	       s->flags_updated,
 	       format_span(span, sizeof(span), s->finished_usec - s->started_usec),
@@ -373,24 +397,31 @@ static void save_unsaved(struct daemon *d)
 	}
 }
 
-static void record_result(struct run *r, struct run_summary *s)
+/* Into the history. 0 or -EIO; *folders is the caller's. */
+static int write_result(struct run *r, const struct run_summary *s, struct run_folders *folders)
 {
-	struct daemon *d = r->daemon;
-	struct record *record = daemon_record(d, r->account);
-	struct run_folders folders = {0};
 	struct mm_err err = {0};
 	int q;
 
-	folder_log_take(&r->folders, &folders);
-	q = history_finish(d->history, s, &folders, &err);
-	report_history(d, q, &err);
+	folder_log_take(&r->folders, folders);
+	q = history_finish(r->daemon->history, s, folders, &err);
+	daemon_report_history(r->daemon, q, &err);
+	return q;
+}
+
+/* Into memory; written: what write_result() said. Takes both over. */
+static void keep_result(struct run *r, struct run_summary *s, struct run_folders *folders,
+			int written)
+{
+	struct daemon *d = r->daemon;
+	struct record *record = daemon_record(d, r->account);
 
 	if (record) {
 		run_summary_done(&record->last);
 		record->last = *s;
 		*s = (struct run_summary){0};
-		record->unsaved = q < 0;
-		keep_folders(record, record->unsaved ? &folders : &(struct run_folders){0});
+		record->unsaved = written < 0;
+		keep_folders(record, record->unsaved ? folders : &(struct run_folders){0});
 		if (run_summary_listed(&record->last)) {
 			record->total_messages = record->last.total_messages;
 			record->total_bytes = record->last.total_bytes;
@@ -398,9 +429,11 @@ static void record_result(struct run *r, struct run_summary *s)
 		if (record->last.result == RUN_OK)
 			record->last_success_usec = record->last.finished_usec;
 	}
-	free(folders.json);
-	if (q >= 0)
+	free(folders->json);
+	if (written >= 0) {
 		save_unsaved(d);
+		note_save_unsaved(d);
+	}
 }
 
 static void take_back_batch(struct daemon *d, uint64_t batch)
@@ -414,11 +447,18 @@ static void take_back_batch(struct daemon *d, uint64_t batch)
 
 void run_finish(struct run *r)
 {
-	_cleanup_(run_summary_done) struct run_summary s = r->summary;
+	_cleanup_(run_summary_done) struct run_summary s = {0};
 	struct daemon *d = r->daemon;
-	bool stop = r->fail_fast;
+	struct run_folders folders = {0};
+	bool stop = r->fail_fast, record;
 	uint64_t batch = r->batch;
+	int written = 0;
 
+	if (r->check) {
+		check_finish(r);
+		return;
+	}
+	s = r->summary;
 	r->summary = (struct run_summary){0};
 	s.finished_usec = clock_wall_usec();
 	s.started_usec = r->started_usec ? r->started_usec : s.finished_usec;
@@ -426,7 +466,9 @@ void run_finish(struct run *r)
 	s.dry_run = r->dry_run;
 	if (!r->done)
 		result_without_done(r, &s);
-	stop = stop && (s.result == RUN_FAILED || s.result == RUN_INTERRUPTED);
+	else if (r->stopped && s.result == RUN_CANCELLED)
+		result_of_stop(&s);
+	stop = stop && summary_is_bad(&s);
 
 	/* The names are ours, whatever the worker called itself. */
 	if (text_set(&s.id, r->id) < 0 || text_set(&s.account, r->account) < 0) {
@@ -435,9 +477,14 @@ void run_finish(struct run *r)
 	}
 
 	log_result(r, &s);
-	follow_run_ended(r, &s);
-	if (r->started_usec && !r->dry_run && s.id)
-		record_result(r, &s);
+	record = r->started_usec && !r->dry_run && s.id;
+	if (record)
+		written = write_result(r, &s, &folders);
+	if (!r->dry_run)
+		note_run_ended(r, &s);
+	follow_run_ended(r, &s); /* who hears of it can rely on it */
+	if (record)
+		keep_result(r, &s, &folders, written);
 	(void)run_free(r);
 	if (stop)
 		take_back_batch(d, batch);

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon_internal.h"
 
+#include "check.h"
 #include "messages.h"
+#include <fcntl.h>
 #include <inttypes.h>
+#include <mailmig/clock.h>
 #include <mailmig/log.h>
+#include <mailmig/text.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <systemd/sd-daemon.h>
+
+/* How often a lock that keeps a run from starting is looked at. */
+#define HELD_INTERVAL (200 * USEC_PER_MSEC)
 
 static size_t count_runs(const struct daemon *d)
 {
@@ -15,6 +23,19 @@ static size_t count_runs(const struct daemon *d)
 	for (const struct run *r = d->runs; r; r = r->next)
 		n++;
 	return n;
+}
+
+/* Does a worker of a daemon before us still have the account? */
+static bool is_held(const struct daemon *d, const char *account)
+{
+	_cleanup_(freep) char *path = NULL;
+	_cleanup_(closep) int fd = -1;
+
+	if (clock_usec() >= d->orphans_until_usec)
+		return false;
+	path = text_fmt("%s/accounts/%s.lock", d->state_dir, account);
+	fd = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 static void describe_run(const struct daemon *d, const struct run *r, struct queue_entry *e,
@@ -26,10 +47,23 @@ static void describe_run(const struct daemon *d, const struct run *r, struct que
 	if (r->state == RUN_QUEUED && a) {
 		*ret_lanes = queue_lanes(&a->job);
 		queue_entry_init(e, &a->job, *ret_lanes);
+		e->held = is_held(d, r->account);
 		return;
 	}
 	for (size_t i = 0; i < ELEMENTS(e->need); i++)
 		e->need[i] = (struct queue_need){r->server[i], r->connections[i], 0};
+}
+
+static int on_held(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	daemon_schedule_soon(userdata);
+	return 0;
+}
+
+/* Nobody tells when a foreign lock is gone. */
+static void look_again(struct daemon *d)
+{
+	(void)daemon_set_timer(d, &d->held_timer, HELD_INTERVAL, on_held, d);
 }
 
 /* Start the next run that may. 1: one was started (or failed at that); 0: none; -ENOMEM. */
@@ -47,8 +81,12 @@ static int start_one(struct daemon *d)
 		describe_run(d, r, &e[i], &lanes[i]);
 
 	pick = queue_pick(e, n, d->config->max_jobs);
-	if (pick < 0)
+	if (pick < 0) {
+		for (i = 0; i < n; i++)
+			if (e[i].held)
+				look_again(d);
 		return 0;
+	}
 
 	k = (size_t)pick;
 	for (i = 0; i < k; i++)
@@ -76,8 +114,9 @@ static int on_schedule(sd_event_source *source, void *userdata)
 	while (!d->draining && start_one(d) > 0)
 		;
 	tell_systemd(d);
+	notify_check(d);
 
-	if (d->draining && !d->runs) {
+	if (d->draining && !d->runs && !d->checks && !notify_is_busy(d)) {
 		varlink_server_flush(d->server);
 		return sd_event_exit(d->event, 0);
 	}
@@ -99,6 +138,7 @@ void daemon_schedule_soon(struct daemon *d)
 
 static void kill_all(struct daemon *d)
 {
+	notify_kill(d);
 	for (struct run *r = d->runs; r; r = r->next)
 		if (r->state == RUN_RUNNING) {
 			run_set_trouble(r, "mailmigd had to stop and the worker did not end in "
@@ -141,9 +181,11 @@ void daemon_drain(struct daemon *d)
 	else
 		mm_log(LOG_INFO, &f, "stopping");
 	varlink_server_stop_listening(d->server);
+	checks_stop(d);
 
 	for (struct run *r = d->runs, *next; r; r = next) {
 		next = r->next;
+		r->stopped = !r->cancelled;
 		run_cancel(r, "not started: mailmigd was stopped");
 	}
 	(void)sd_event_add_time_relative(d->event, &d->drain_timer, CLOCK_MONOTONIC, grace, 0,

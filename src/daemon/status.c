@@ -22,32 +22,43 @@ static json_t *time_or_null(uint64_t wall_usec)
 
 static bool is_failing(const struct record *record)
 {
-	return record->last.id &&
-	       (record->last.result == RUN_FAILED || record->last.result == RUN_INTERRUPTED);
+	return record->last.id && summary_is_bad(&record->last);
 }
 
 static const char *state_name(const struct record *record, const struct run *r)
 {
 	if (r)
 		return r->state == RUN_RUNNING ? "running" : "queued";
+	if (record->note.paused_usec)
+		return "paused";
 	if (!record->last.id)
 		return "never-run";
 	return is_failing(record) ? "failed" : "idle";
 }
 
-static json_t *account_to_json(struct daemon *d, size_t i)
+/* What systemd says of it; without systemd, what it would: nothing is enabled. */
+static json_t *timer_to_json(const struct daemon *d, const char *account, const char *schedule)
 {
-	const struct config_account *a = &d->config->accounts[i];
-	const struct record *record = &d->records[i];
-	const struct run *r = daemon_find_run(d, a->name);
+	const struct bus_timer *t = bus_timers_find(&d->timers.known, account);
 
+	return json_pack("{s:b, s:o, s:s?, s:s?}", "enabled", t && t->enabled, "next",
+			 time_or_null(t ? t->next_usec : 0), "state", t ? t->state : NULL,
+			 "schedule", schedule);
+}
+
+/* a is NULL for an account that was taken out of the configuration while r was running. */
+static json_t *account_to_json(const struct daemon *d, const struct config_account *a,
+			       const struct record *record, const struct run *r)
+{
 	return json_pack(
-		"{s:s, s:n, s:s, s:b, s:s, s:o, s:{s:b, s:n}, s:o, s:o, s:{s:I, s:I}, "
+		"{s:s, s:n, s:s, s:b, s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I}, "
 		"s:o}",
-		"name", a->name, "group", "mode", job_kind_name(a->job.kind), "enabled",
-		a->enabled, "state", state_name(record, r), "run",
-		r ? json_string(r->id) : json_null(), "timer", "enabled", false, "next",
-		"last_run", record->last.id ? run_summary_to_json(&record->last) : json_null(),
+		"name", a ? a->name : r->account, "group", "mode",
+		a ? job_kind_name(a->job.kind) : r->summary.job, "enabled", a && a->enabled,
+		"paused", record->note.paused_usec != 0, "removed", !a, "state",
+		state_name(record, r), "run", r ? json_string(r->id) : json_null(), "timer",
+		timer_to_json(d, a ? a->name : r->account, a ? a->schedule : NULL), "last_run",
+		record->last.id ? run_summary_to_json(&record->last) : json_null(),
 		"last_success", time_or_null(record->last_success_usec), "totals", "messages",
 		(json_int_t)record->total_messages, "bytes", (json_int_t)record->total_bytes,
 		"progress", r && r->progress ? json_incref(r->progress) : json_null());
@@ -173,18 +184,35 @@ static int add_folders(struct daemon *d, const json_t *status, const json_t *acc
 	return 0;
 }
 
+static int add_accounts(struct daemon *d, const json_t *names, json_t *accounts)
+{
+	const struct record nothing = {0};
+
+	for (size_t i = 0; i < d->config->n_accounts; i++) {
+		const struct config_account *a = &d->config->accounts[i];
+
+		if (is_wanted(a->name, names) &&
+		    json_array_append_new(accounts,
+					  account_to_json(d, a, &d->records[i],
+							  daemon_find_run(d, a->name))) < 0)
+			return -ENOMEM;
+	}
+	for (const struct run *r = d->runs; r; r = r->next)
+		if (!config_find_account(d->config, r->account) &&
+		    is_wanted(r->account, names) &&
+		    json_array_append_new(accounts, account_to_json(d, NULL, &nothing, r)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 json_t *status_to_json(struct daemon *d, const json_t *names)
 {
 	_cleanup_(json_decrefp) json_t *accounts = json_array();
 	_cleanup_(json_decrefp) json_t *status = NULL;
 	size_t n_running, n_queued;
 
-	if (!accounts)
+	if (!accounts || add_accounts(d, names, accounts) < 0)
 		return NULL;
-	for (size_t i = 0; i < d->config->n_accounts; i++)
-		if (is_wanted(d->config->accounts[i].name, names) &&
-		    json_array_append_new(accounts, account_to_json(d, i)) < 0)
-			return NULL;
 
 	count_runs(d, &n_running, &n_queued);
 	status = json_pack("{s:s, s:{s:i, s:o, s:I, s:I}, s:O}", "version", MAILMIG_VERSION,
@@ -198,16 +226,22 @@ json_t *status_to_json(struct daemon *d, const json_t *names)
 	return STEAL(status);
 }
 
-char *status_text(const struct daemon *d)
+char *status_text(struct daemon *d)
 {
 	_cleanup_(buf_done) struct buf b = {0};
-	size_t n_running, n_queued, n_busy = 0, n_failing = 0;
+	size_t n_running, n_queued, n_idle = 0, n_paused = 0, n_failing = 0;
 
 	count_runs(d, &n_running, &n_queued);
-	for (const struct run *r = d->runs; r; r = r->next)
-		n_busy += config_find_account(d->config, r->account) != NULL;
-	for (size_t i = 0; i < d->config->n_accounts; i++)
-		n_failing += is_failing(&d->records[i]);
+	for (size_t i = 0; i < d->config->n_accounts; i++) {
+		const struct record *record = &d->records[i];
+		bool paused = record->note.paused_usec != 0;
+
+		n_failing += is_failing(record) && !paused;
+		if (daemon_find_run(d, d->config->accounts[i].name))
+			continue;
+		n_paused += paused;
+		n_idle += !paused;
+	}
 
 	if (d->draining)
 		(void)buf_adds(&b, "stopping; ");
@@ -215,7 +249,9 @@ char *status_text(const struct daemon *d)
 		(void)buf_adds(&b, "no accounts configured; see mailmig.conf(5)");
 	else
 		(void)buf_addf(&b, "%zu running, %zu queued, %zu idle", n_running, n_queued,
-			       d->config->n_accounts - n_busy);
+			       n_idle);
+	if (n_paused > 0)
+		(void)buf_addf(&b, ", %zu paused", n_paused);
 	if (n_failing > 0)
 		(void)buf_addf(&b, "; %zu failing", n_failing);
 	return buf_take(&b);

@@ -14,15 +14,16 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define JOB_FD      3
-#define EXEC_FAILED 127
-#define READ_SIZE   (64 * 1024)
+#define JOB_FD         3
+#define CREDENTIALS_FD 4
+#define EXEC_FAILED    127
+#define READ_SIZE      (64 * 1024)
 #define DRAIN_READS                                                                            \
 	64 /* what a dead worker left in the socket: far more than the kernel holds */
 
 /* ---- the child, between fork() and exec ---- */
 
-static _Noreturn void become_worker(const char *path, int fd, pid_t parent)
+static _Noreturn void become_worker(const char *path, int fd, int credentials_fd, pid_t parent)
 {
 	static const char *const ours[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
 					   "LISTEN_FDS",    "LISTEN_PID",    "LISTEN_FDNAMES"};
@@ -42,30 +43,28 @@ static _Noreturn void become_worker(const char *path, int fd, pid_t parent)
 	for (size_t i = 0; i < ELEMENTS(ours); i++)
 		(void)unsetenv(ours[i]);
 
-	if (fd == JOB_FD ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, JOB_FD) < 0)
+	credentials_fd = MAX_OF(credentials_fd, 0); /* 0: there are none */
+	/* First out of the way of the two numbers. */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, CREDENTIALS_FD + 1);
+	if (credentials_fd > 0)
+		credentials_fd = fcntl(credentials_fd, F_DUPFD_CLOEXEC, CREDENTIALS_FD + 1);
+	if (fd < 0 || credentials_fd < 0 || dup2(fd, JOB_FD) < 0 ||
+	    (credentials_fd > 0 && dup2(credentials_fd, CREDENTIALS_FD) < 0))
 		_exit(EXEC_FAILED);
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
-	    close_range(JOB_FD + 1, ~0U, 0) < 0)
+	    close_range(JOB_FD + 1 + (credentials_fd > 0), ~0U, 0) < 0)
 		_exit(EXEC_FAILED);
 
-	(void)execl(path, "mailmig-worker", "--job-fd", "3", (char *)NULL);
+	if (credentials_fd > 0)
+		(void)execl(path, "mailmig-worker", "--job-fd", "3", "--credentials-fd", "4",
+			    (char *)NULL);
+	else
+		(void)execl(path, "mailmig-worker", "--job-fd", "3", (char *)NULL);
 	_exit(EXEC_FAILED);
 }
 
 /* ---- its output ---- */
-
-static int set_timer(struct run *r, sd_event_source **s, uint64_t usec,
-		     sd_event_time_handler_t handler)
-{
-	int q;
-
-	if (!*s)
-		return sd_event_add_time_relative(r->daemon->event, s, CLOCK_MONOTONIC, usec, 0,
-						  handler, r);
-	q = sd_event_source_set_time_relative(*s, usec);
-	return q < 0 ? q : sd_event_source_set_enabled(*s, SD_EVENT_ONESHOT);
-}
 
 static int on_kill_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -155,8 +154,6 @@ static void send_out(struct run *r)
 			return;
 		}
 		buf_consume(&r->out, (size_t)n);
-		if (r->out.len == 0) /* the job may have held a password */
-			explicit_bzero(r->out.p, r->out.cap);
 	}
 }
 
@@ -178,7 +175,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		q = read_events(r);
 	if (q == -ECONNRESET) {
 		hang_up(r);
-		(void)set_timer(r, &r->kill_timer, LEAVE_GRACE, on_kill_timer);
+		(void)daemon_set_timer(r->daemon, &r->kill_timer, LEAVE_GRACE, on_kill_timer,
+				       r);
 		return 0;
 	}
 	if (q < 0) {
@@ -188,9 +186,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 	if (q > 0 && r->done) {
 		r->silence_timer = sd_event_source_disable_unref(r->silence_timer);
-		(void)set_timer(r, &r->kill_timer, LEAVE_GRACE, on_kill_timer);
+		(void)daemon_set_timer(r->daemon, &r->kill_timer, LEAVE_GRACE, on_kill_timer,
+				       r);
 	} else if (q > 0) {
-		(void)set_timer(r, &r->silence_timer, r->silence_usec, on_silence);
+		(void)daemon_set_timer(r->daemon, &r->silence_timer, r->silence_usec,
+				       on_silence, r);
 	}
 	send_out(r);
 	(void)sd_event_source_set_io_events(r->io, EPOLLIN | (r->out.len > 0 ? EPOLLOUT : 0));
@@ -246,7 +246,7 @@ void worker_cancel(struct run *r, uint64_t grace_usec)
 		(void)sd_event_source_set_io_events(r->io,
 						    EPOLLIN | (r->out.len > 0 ? EPOLLOUT : 0));
 	}
-	if (set_timer(r, &r->kill_timer, grace_usec, on_kill_timer) < 0)
+	if (daemon_set_timer(r->daemon, &r->kill_timer, grace_usec, on_kill_timer, r) < 0)
 		worker_kill(r);
 }
 
@@ -272,7 +272,7 @@ static int watch(struct run *r)
 	q = sd_event_add_io(event, &r->io, r->fd, EPOLLIN | EPOLLOUT, on_io, r);
 	if (q < 0)
 		return q;
-	return set_timer(r, &r->silence_timer, r->silence_usec, on_silence);
+	return daemon_set_timer(r->daemon, &r->silence_timer, r->silence_usec, on_silence, r);
 }
 
 static int local_fault(struct mm_err *reterr, int code, const char *what)
@@ -291,6 +291,7 @@ int worker_start(struct run *r, const struct job *job, struct mm_err *reterr)
 	pid_t parent = getpid();
 	int fds[2], q;
 
+	r->out.secret = true; /* the job may hold a password */
 	if (!o || jsonio_put(&r->out, o) < 0)
 		return mm_err_oom(reterr);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
@@ -306,7 +307,7 @@ int worker_start(struct run *r, const struct job *job, struct mm_err *reterr)
 		return local_fault(reterr, q, "fork");
 	}
 	if (r->pid == 0)
-		become_worker(r->daemon->worker_path, theirs, parent);
+		become_worker(r->daemon->worker_path, theirs, r->credentials_fd, parent);
 
 	q = watch(r);
 	if (q < 0)
@@ -323,8 +324,6 @@ void worker_done(struct run *r)
 	hang_up(r);
 	r->child_exit = sd_event_source_disable_unref(r->child_exit);
 	r->kill_timer = sd_event_source_disable_unref(r->kill_timer);
-	if (r->out.p)
-		explicit_bzero(r->out.p, r->out.cap);
 	buf_done(&r->out);
 	buf_done(&r->in);
 }

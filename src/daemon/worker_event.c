@@ -9,7 +9,7 @@
 static const char *const event_names[] = {
 	[WORKER_EVENT_PROGRESS] = "progress", [WORKER_EVENT_FOLDER] = "folder",
 	[WORKER_EVENT_MESSAGE] = "message",   [WORKER_EVENT_LOG] = "log",
-	[WORKER_EVENT_DONE] = "done",
+	[WORKER_EVENT_CHECK] = "check",       [WORKER_EVENT_DONE] = "done",
 };
 
 /* The longest name or text that is kept. */

@@ -5,8 +5,9 @@
 #include <mailmig/text.h>
 #include <stdio.h>
 
-/* 1: runs. 2: run_folders too; of the runs of version 1 nothing is known of the folders. */
-#define SCHEMA_VERSION 2
+/* 1: runs. 2: run_folders too; of the runs of version 1 nothing is known of the folders. 3:
+ * accounts too; of an account without a row nothing is remembered. */
+#define SCHEMA_VERSION 3
 #define TEXT(x)        TEXT_OF(x)
 #define TEXT_OF(x)     #x
 
@@ -37,6 +38,10 @@ static const char sql_schema[] =
 	" account TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL,"
 	" left_out INTEGER NOT NULL, folders TEXT NOT NULL"
 	") STRICT;"
+	"CREATE TABLE IF NOT EXISTS accounts ("
+	" account TEXT PRIMARY KEY NOT NULL, paused INTEGER NOT NULL,"
+	" asked INTEGER NOT NULL, since INTEGER NOT NULL, told INTEGER NOT NULL"
+	") STRICT;"
 	"PRAGMA user_version = " TEXT(SCHEMA_VERSION) ";"
 						      "COMMIT;";
 
@@ -47,7 +52,9 @@ static const char sql_probe[] = "SELECT id, account, job, started, finished, res
 				"total_bytes, round_trips, errors "
 				"FROM runs LIMIT 1;"
 				"SELECT account, run, left_out, folders "
-				"FROM run_folders LIMIT 1";
+				"FROM run_folders LIMIT 1;"
+				"SELECT account, paused, asked, since, told "
+				"FROM accounts LIMIT 1";
 
 bool history_db_is_corrupt(int rc)
 {

@@ -59,12 +59,8 @@ static const char interrupted_errors[] =
 	"[{\"class\":\"other\",\"text\":\"mailmigd ended before the run did\","
 	"\"advice\":\"nothing is lost: the next run goes on where this one stopped\"}]";
 
-/* One attempt at a piece of work on the open database; returns an SQLite result. */
-typedef int (*work_fn)(sqlite3 *db, void *arg);
-
-/* Do the work; on a corrupt file once more with a fresh one. */
-static int with_db(struct history *h, work_fn work, void *arg, const char *what,
-		   struct mm_err *reterr)
+int history_with_db(struct history *h, history_work_fn work, void *arg, const char *what,
+		    struct mm_err *reterr)
 {
 	int rc = SQLITE_OK;
 
@@ -89,7 +85,7 @@ static int with_db(struct history *h, work_fn work, void *arg, const char *what,
 	return -EIO;
 }
 
-static int run_statement(sqlite3_stmt *st)
+int history_run_statement(sqlite3_stmt *st)
 {
 	int rc = sqlite3_step(st);
 
@@ -107,7 +103,7 @@ static int interrupt_running(sqlite3 *db, void *arg)
 
 	(void)sqlite3_bind_int64(st, 1, (sqlite3_int64)clock_wall_usec());
 	(void)sqlite3_bind_text(st, 2, interrupted_errors, -1, SQLITE_STATIC);
-	return run_statement(st);
+	return history_run_statement(st);
 }
 
 int history_open(const char *state_dir, struct history **ret, struct mm_err *reterr)
@@ -121,7 +117,7 @@ int history_open(const char *state_dir, struct history **ret, struct mm_err *ret
 		return -ENOMEM;
 
 	*reterr = (struct mm_err){0};
-	(void)with_db(h, interrupt_running, NULL, "begin the history", reterr);
+	(void)history_with_db(h, interrupt_running, NULL, "begin the history", reterr);
 	*ret = STEAL(h);
 	return 0;
 }
@@ -163,7 +159,7 @@ static int do_begin(sqlite3 *db, void *arg)
 	(void)sqlite3_bind_text(st, 2, a->account, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(st, 3, a->job, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 4, (sqlite3_int64)a->started_usec);
-	return run_statement(st);
+	return history_run_statement(st);
 }
 
 int history_begin(struct history *h, const char *id, const char *account, const char *job,
@@ -171,7 +167,7 @@ int history_begin(struct history *h, const char *id, const char *account, const 
 {
 	struct begin_arg a = {id, account, job, started_usec};
 
-	return with_db(h, do_begin, &a, "record a run", reterr);
+	return history_with_db(h, do_begin, &a, "record a run", reterr);
 }
 
 struct finish_arg {
@@ -203,7 +199,7 @@ static int insert_finished(sqlite3 *db, const struct finish_arg *a)
 	for (size_t i = 0; i < ELEMENTS(counters); i++)
 		(void)sqlite3_bind_int64(st, 8 + (int)i, (sqlite3_int64)counters[i]);
 	(void)sqlite3_bind_text(st, 18, a->errors, -1, SQLITE_STATIC);
-	return run_statement(st);
+	return history_run_statement(st);
 }
 
 /* In place of those of the run before: they would fill the disk, and nobody asks for them. */
@@ -221,7 +217,7 @@ static int replace_folders(sqlite3 *db, const struct finish_arg *a)
 	(void)sqlite3_bind_text(st, 2, a->s->id, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 3, a->folders ? (sqlite3_int64)a->folders->left_out : 0);
 	(void)sqlite3_bind_text(st, 4, json ? json : "[]", -1, SQLITE_STATIC);
-	return run_statement(st);
+	return history_run_statement(st);
 }
 
 static int prune(sqlite3 *db, const char *account)
@@ -235,7 +231,7 @@ static int prune(sqlite3 *db, const char *account)
 
 	(void)sqlite3_bind_text(st, 1, account, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int(st, 2, HISTORY_RUNS_KEPT);
-	return run_statement(st);
+	return history_run_statement(st);
 }
 
 static int do_finish(sqlite3 *db, void *arg)
@@ -269,7 +265,7 @@ int history_finish(struct history *h, const struct run_summary *s,
 		(void)mm_err_oom(reterr);
 		return -EIO;
 	}
-	return with_db(h, do_finish, &a, "record the end of a run", reterr);
+	return history_with_db(h, do_finish, &a, "record the end of a run", reterr);
 }
 
 /* A text column as an owned string; "" for NULL. */
@@ -348,7 +344,7 @@ int history_list(struct history *h, const char *account, uint32_t limit,
 		.account = account, .limit = limit, .each = each, .userdata = userdata};
 	int r;
 
-	r = with_db(h, do_list, &a, "read the runs", reterr);
+	r = history_with_db(h, do_list, &a, "read the runs", reterr);
 	return r < 0 ? r : MIN_OF(a.result, 0);
 }
 
@@ -409,7 +405,7 @@ uint64_t history_last_success(struct history *h, const char *account)
 	struct ask_arg a = {.sql = sql_last_success, .account = account};
 	struct mm_err ignored;
 
-	(void)with_db(h, do_ask, &a, "read the runs", &ignored);
+	(void)history_with_db(h, do_ask, &a, "read the runs", &ignored);
 	return (uint64_t)a.value[0];
 }
 
@@ -419,7 +415,7 @@ void history_totals(struct history *h, const char *account, uint64_t *ret_messag
 	struct ask_arg a = {.sql = sql_totals, .account = account};
 	struct mm_err ignored;
 
-	(void)with_db(h, do_ask, &a, "read the runs", &ignored);
+	(void)history_with_db(h, do_ask, &a, "read the runs", &ignored);
 	*ret_messages = (uint64_t)a.value[0];
 	*ret_bytes = (uint64_t)a.value[1];
 }
@@ -430,7 +426,7 @@ int history_folders(struct history *h, const char *account, const char *id,
 	struct ask_arg a = {.sql = sql_folders, .account = account, .id = id};
 	struct mm_err ignored;
 
-	(void)with_db(h, do_ask, &a, "read the folders of a run", &ignored);
+	(void)history_with_db(h, do_ask, &a, "read the folders of a run", &ignored);
 	if (!a.text)
 		return 0;
 	ret->json = a.text;

@@ -2,11 +2,12 @@
 #ifndef HISTORY_INTERNAL_H
 #define HISTORY_INTERNAL_H
 
+#include <mailmig/error.h>
 #include <mailmig/event.h>
 #include <sqlite3.h>
 
-/* history.c: what is recorded and asked; database.c: the file, its schema and what to do with a
- * broken one; errors.c: the column of errors. */
+/* history.c: what is recorded and asked of runs; notes.c: of accounts; database.c: the file,
+ * its schema and what to do with a broken one; errors.c: the column of errors. */
 
 struct history {
 	char *path;
@@ -18,6 +19,17 @@ static inline void stmt_finalizep(sqlite3_stmt **st)
 {
 	(void)sqlite3_finalize(*st); /* repeats the error of the step, which was seen */
 }
+
+/* One attempt at a piece of work on the open database; returns an SQLite result. */
+typedef int (*history_work_fn)(sqlite3 *db, void *arg);
+
+/* Do the work; on a corrupt file once more with a fresh one. 0 or -EIO, described with `what`.
+ */
+int history_with_db(struct history *h, history_work_fn work, void *arg, const char *what,
+		    struct mm_err *reterr);
+
+/* Step a statement that gives no rows. An SQLite result. */
+int history_run_statement(sqlite3_stmt *st);
 
 /* Open the database unless it is open. An SQLite result. */
 int history_db_ensure(struct history *h);

@@ -29,6 +29,8 @@ static const struct {
 	{"AUTH=PLAIN", IMAP_CAP_AUTH_PLAIN},
 	{"LOGINDISABLED", IMAP_CAP_LOGINDISABLED},
 	{"ID", IMAP_CAP_ID},
+	{"QUOTA", IMAP_CAP_QUOTA},
+	{"IDLE", IMAP_CAP_IDLE},
 };
 
 void imap_set_caps(struct imap *c, const char *s, size_t n)
@@ -475,6 +477,8 @@ int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *re
 		return r;
 	if (pump_add(c->pump, c->stream) < 0)
 		return mm_err_oom(reterr);
+	if (o->connected)
+		o->connected(o->userdata, c->stream);
 	if (o->before_login && o->before_login(o->userdata) < 0) {
 		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ECANCELED,
 			   "%s: not logged in: another connection could not", c->label);

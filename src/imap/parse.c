@@ -480,6 +480,47 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 	return 0;
 }
 
+int imap_parse_quota(const struct imap_resp *r, struct buf *scratch,
+		     struct imap_quota_root *ret)
+{
+	struct imap_quota_root q = {0};
+	struct imap_cursor c = r->rest;
+	struct imap_str root;
+
+	buf_reset(scratch);
+	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+		return -ENOMEM;
+	if (imap_take_string(&c, scratch, &root) < 0)
+		return -EPROTO;
+	imap_skip_blanks(&c);
+	if (!imap_take_char(&c, '('))
+		return -EPROTO;
+	imap_skip_blanks(&c);
+	while (!imap_take_char(&c, ')')) {
+		struct imap_str name = take_atom(&c);
+		uint64_t used, limit;
+
+		imap_skip_blanks(&c);
+		if (name.n == 0 || imap_take_u64(&c, &used) < 0)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (imap_take_u64(&c, &limit) < 0)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (str_is(&name, "STORAGE")) {
+			q.has_storage = true;
+			q.storage_used = used;
+			q.storage_limit = limit;
+		} else if (str_is(&name, "MESSAGE")) {
+			q.has_messages = true;
+			q.messages_used = used;
+			q.messages_limit = limit;
+		}
+	}
+	*ret = q;
+	return 0;
+}
+
 int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
 			 struct imap_str *ret_prefix, char *ret_delim)
 {

@@ -107,6 +107,16 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
 			 struct imap_str *ret_prefix, char *ret_delim);
 
+/* QUOTA: used and limit of STORAGE (units of 1024 octets) and MESSAGE of one quota root; names
+ * of roots and other resources are skipped (RFC 9208 §5.1). */
+struct imap_quota_root {
+	bool has_storage, has_messages;
+	uint64_t storage_used, storage_limit;
+	uint64_t messages_used, messages_limit;
+};
+int imap_parse_quota(const struct imap_resp *r, struct buf *scratch,
+		     struct imap_quota_root *ret);
+
 /* VANISHED [(EARLIER)] uid-set (RFC 7162 §3.2.10): set is emptied first. */
 int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set);
 

@@ -35,11 +35,18 @@ static void error_done(struct run_error *e)
 	*e = (struct run_error){0};
 }
 
-void run_summary_done(struct run_summary *s)
+void run_summary_drop_errors(struct run_summary *s)
 {
 	for (size_t i = 0; i < s->n_errors; i++)
 		error_done(&s->errors[i]);
 	free(s->errors);
+	s->errors = NULL;
+	s->n_errors = 0;
+}
+
+void run_summary_done(struct run_summary *s)
+{
+	run_summary_drop_errors(s);
 	free(s->id);
 	free(s->account);
 	free(s->job);

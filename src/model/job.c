@@ -70,6 +70,8 @@ const char *job_kind_name(enum job_kind k)
 	switch (k) {
 	case JOB_SYNC:
 		return "sync";
+	case JOB_CHECK:
+		return "check";
 	}
 	return "unknown";
 }

@@ -27,11 +27,12 @@ struct field {
 	const struct field *fields; /* FIELD_OBJECT: ended by an empty row */
 };
 
-static const char *const job_kinds[] = {"sync", NULL};
+static const char *const job_kinds[] = {"sync", "check", NULL};
 static const char *const endpoint_kinds[] = {"none", "imap", NULL};
 static const char *const tls_modes[] = {"implicit", "starttls", "none", NULL};
 static const char *const auth_mechs[] = {"auto", "plain", "login", NULL};
-static const char *const secret_kinds[] = {"none", "file", "command", "inline", NULL};
+static const char *const secret_kinds[] = {"none",       "file",   "command", "inline",
+					   "credential", "stored", NULL};
 
 /* An enum is read and written as an unsigned int. */
 _Static_assert(sizeof(enum tls_mode) == sizeof(unsigned), "enums are unsigned ints");
@@ -103,12 +104,16 @@ static const struct field job_fields[] = {
 
 static json_t *hex_to_json(const char *s)
 {
-	_cleanup_(freep) char *hex = malloc(strlen(s) * 2 + 1);
+	size_t n = strlen(s);
+	_cleanup_(freep) char *hex = malloc(n * 2 + 1);
+	json_t *o;
 
 	if (!hex)
 		return NULL;
-	format_hex(s, strlen(s), hex);
-	return json_pack("{s:s}", "hex", hex);
+	format_hex(s, n, hex);
+	o = json_pack("{s:s}", "hex", hex);
+	explicit_bzero(hex, n * 2); /* it may be a secret */
+	return o;
 }
 
 /* JSON has no way to say octets that are not UTF-8, and a user name or path may be of them. */
@@ -172,11 +177,6 @@ json_t *job_to_json(const struct job *j)
 
 /* ---- reading ---- */
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int string_from_hex(const char *hex, char **ret)
 {
 	_cleanup_(freep) char *s = NULL;
@@ -187,13 +187,8 @@ static int string_from_hex(const char *hex, char **ret)
 	s = malloc(n / 2 + 1);
 	if (!s)
 		return -ENOMEM;
-	for (size_t i = 0; i < n / 2; i++) {
-		int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0 || (high | low) == 0)
-			return -EBADMSG;
-		s[i] = (char)(high << 4 | low);
-	}
+	if (parse_hex(hex, n / 2, s) < 0 || memchr(s, '\0', n / 2))
+		return -EBADMSG;
 	s[n / 2] = '\0';
 
 	free(*ret);

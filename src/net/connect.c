@@ -9,10 +9,14 @@
 #include <mailmig/text.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "net_internal.h"
+
+DEFINE_CLEANUP(X509 *, X509_free)
 
 int stream_global_init(struct mm_err *reterr)
 {
@@ -135,6 +139,7 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 			    CURLcode code, const char *detail, struct mm_err *reterr)
 {
 	bool never = code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
+	bool tls = is_tls_trouble(code);
 
 	if (s->greeting && strncasecmp(s->greeting, "* BYE", 5) == 0) {
 		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ECONNREFUSED,
@@ -143,10 +148,11 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 				    "the server gives the reason; try again later");
 	}
 
-	mm_err_set(reterr, MM_SCOPE_STORE,
-		   never || is_tls_trouble(code) ? MM_RETRY_NEVER : MM_RETRY_LATER,
-		   code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -ECONNREFUSED, "%s: %s",
-		   o->label, words_for(s, code, detail));
+	mm_err_set(reterr, MM_SCOPE_STORE, never || tls ? MM_RETRY_NEVER : MM_RETRY_LATER,
+		   tls                                ? -EKEYREJECTED
+		   : code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
+						      : -ECONNREFUSED,
+		   "%s: %s", o->label, words_for(s, code, detail));
 	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
 }
 
@@ -236,6 +242,41 @@ static int check_pin(const struct stream *s, const struct stream_options *o,
 		"somebody is in between");
 }
 
+static uint64_t usec_of(const ASN1_TIME *t)
+{
+	struct tm tm = {0};
+	time_t seconds;
+
+	if (!t || ASN1_TIME_to_tm(t, &tm) != 1)
+		return 0;
+	seconds = timegm(&tm);
+	return seconds > 0 ? (uint64_t)seconds * USEC_PER_SEC : 0;
+}
+
+/* What people are told of the session, while libcurl still shows it. */
+static void note_tls(struct stream *s)
+{
+	_cleanup_(X509_freep) X509 *cert = SSL_get1_peer_certificate(s->ssl);
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int n = 0;
+	char name[256] = "";
+	int len;
+
+	(void)snprintf(s->tls.version, sizeof(s->tls.version), "%s", SSL_get_version(s->ssl));
+	if (!cert)
+		return;
+	len = X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name,
+					sizeof(name));
+	if (len > 0) {
+		(void)snprintf(s->tls.subject, sizeof(s->tls.subject), "CN=");
+		(void)text_clean(s->tls.subject + 3, sizeof(s->tls.subject) - 3, name,
+				 MIN_OF((size_t)len, sizeof(name) - 1));
+	}
+	if (X509_digest(cert, EVP_sha256(), md, &n) == 1)
+		format_hex(md, n, s->tls.fingerprint);
+	s->tls.valid_until_usec = usec_of(X509_get0_notAfter(cert));
+}
+
 int stream_connect(struct stream *s, const struct stream_options *o, struct mm_err *reterr)
 {
 	_cleanup_(freep) char *url = NULL;
@@ -265,8 +306,10 @@ int stream_connect(struct stream *s, const struct stream_options *o, struct mm_e
 	s->encrypted = o->tls != STREAM_TLS_NONE;
 	/* Servers send small records: from here on many are taken out of the kernel at once.
 	 * libcurl itself would wait for octets that are in OpenSSL's buffer already. */
-	if (s->ssl)
+	if (s->ssl) {
 		SSL_set_read_ahead(s->ssl, 1);
+		note_tls(s);
+	}
 	s->ssl = NULL;
 	return check_pin(s, o, reterr);
 }

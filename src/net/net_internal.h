@@ -28,6 +28,7 @@ struct stream {
 	char *greeting;
 	char *capability;
 	bool encrypted;
+	struct stream_tls_info tls;
 	SSL *ssl; /* borrowed, only up to the hand-over */
 	bool pinned;
 	char fingerprint[2 * 32 + 1]; /* of the certificate shown, where one is pinned */

@@ -10,8 +10,6 @@
 
 static struct chunk *chunk_free(struct chunk *c)
 {
-	if (c->text.p)
-		explicit_bzero(c->text.p, c->text.cap); /* a login may have been in it */
 	buf_done(&c->text);
 	spool_unref(c->body);
 	free(c);
@@ -110,6 +108,11 @@ uint64_t stream_queued(const struct stream *s)
 	return s->queued + (s->out_end - s->out_start);
 }
 
+const struct stream_tls_info *stream_tls_info(const struct stream *s)
+{
+	return &s->tls;
+}
+
 static void stream_fail(struct stream *s, int error, const char *text)
 {
 	if (s->error)
@@ -126,6 +129,7 @@ static struct chunk *chunk_add(struct stream *s)
 		stream_fail(s, -ENOMEM, "out of memory");
 		return NULL;
 	}
+	c->text.secret = true; /* a login may be in it */
 	if (s->tail)
 		s->tail->next = c;
 	else
@@ -168,6 +172,7 @@ void stream_write_spool(struct stream *s, struct spool *body)
  * with the same octets. */
 static void fill_out(struct stream *s)
 {
+	explicit_bzero(s->out, s->out_end); /* what was sent may have been a login */
 	s->out_start = s->out_end = 0;
 	while (s->head && s->out_end < STREAM_OUT_MAX) {
 		struct chunk *c = s->head;

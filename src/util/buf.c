@@ -7,6 +7,19 @@
 
 #define BUF_MIN 64
 
+/* realloc() would leave a copy of the content behind. */
+static char *move_secret(const struct buf *b, size_t cap)
+{
+	char *p = malloc(cap);
+
+	if (!p || !b->p)
+		return p;
+	memcpy(p, b->p, b->len);
+	explicit_bzero(b->p, b->cap);
+	free(b->p);
+	return p;
+}
+
 int buf_reserve(struct buf *b, size_t n)
 {
 	size_t need, cap;
@@ -21,7 +34,7 @@ int buf_reserve(struct buf *b, size_t n)
 	/* Doubling keeps the cost of many small additions linear. */
 	cap = MAX_OF(b->cap * 2, (size_t)BUF_MIN);
 	cap = MAX_OF(cap, need);
-	p = realloc(b->p, cap);
+	p = b->secret ? move_secret(b, cap) : realloc(b->p, cap);
 	if (!p)
 		return -ENOMEM;
 
@@ -86,10 +99,14 @@ void buf_consume(struct buf *b, size_t n)
 		return;
 	memmove(b->p, b->p + n, b->len - n + 1);
 	b->len -= n;
+	if (b->secret)
+		explicit_bzero(b->p + b->len + 1, n);
 }
 
 void buf_reset(struct buf *b)
 {
+	if (b->secret && b->p)
+		explicit_bzero(b->p, b->cap);
 	b->len = 0;
 	if (b->p)
 		b->p[0] = '\0';
@@ -97,8 +114,10 @@ void buf_reset(struct buf *b)
 
 void buf_done(struct buf *b)
 {
+	if (b->secret && b->p)
+		explicit_bzero(b->p, b->cap);
 	free(b->p);
-	*b = (struct buf){0};
+	*b = (struct buf){.secret = b->secret};
 }
 
 char *buf_take(struct buf *b)

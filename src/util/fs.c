@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -75,6 +76,59 @@ int fs_read_file(const char *path, size_t max, struct buf *into)
 	if (into->p)
 		into->p[into->len] = '\0';
 	return r;
+}
+
+/* A name is on the disk when its directory is. */
+static int sync_dir_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_(freep) char *dir =
+		slash ? text_dupn(path, MAX_OF((size_t)(slash - path), 1U)) : text_dup(".");
+	_cleanup_(closep) int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!dir)
+		return -ENOMEM;
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_new(const char *path, mode_t mode, const char *p, size_t n)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return -errno;
+	while (n > 0) {
+		ssize_t k = write(fd, p, n);
+
+		if (k < 0 && errno != EINTR)
+			return -errno;
+		p += MAX_OF(k, (ssize_t)0);
+		n -= (size_t)MAX_OF(k, (ssize_t)0);
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int fs_write_file(const char *path, mode_t mode, const void *p, size_t n)
+{
+	_cleanup_(freep) char *new = text_fmt("%s~", path);
+	int r;
+
+	if (!new)
+		return -ENOMEM;
+	(void)unlink(new); /* what a crash left, if anything */
+	r = write_new(new, mode, p, n);
+	if (r == 0 && rename(new, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlink(new);
+		return r;
+	}
+	return sync_dir_of(path);
+}
+
+int fs_remove_file(const char *path)
+{
+	return unlink(path) < 0 ? -errno : sync_dir_of(path);
 }
 
 int fs_free_bytes(const char *path, uint64_t *ret)

@@ -57,17 +57,9 @@ static ssize_t write_some(int fd, const char *p, size_t n)
 	return k < 0 && errno == ENOTSOCK ? write(fd, p, n) : k;
 }
 
-/* A job may carry a password: no copy of it stays behind. */
-static void wipe_and_done(struct buf *b)
-{
-	if (b->p)
-		explicit_bzero(b->p, b->cap);
-	buf_done(b);
-}
-
 int jsonio_write(int fd, const json_t *object)
 {
-	_cleanup_(wipe_and_done) struct buf out = {0};
+	_cleanup_(buf_done) struct buf out = {.secret = true}; /* a job may carry a password */
 	size_t done = 0;
 	int r;
 

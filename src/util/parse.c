@@ -270,3 +270,22 @@ void format_hex(const void *p, size_t n, char *out)
 	}
 	*out = '\0';
 }
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int parse_hex(const char *s, size_t n, void *out)
+{
+	unsigned char *u = out;
+
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_digit(s[2 * i]), low = high < 0 ? -1 : hex_digit(s[2 * i + 1]);
+
+		if (low < 0)
+			return -EBADMSG;
+		u[i] = (unsigned char)(high << 4 | low);
+	}
+	return 0;
+}

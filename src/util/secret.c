@@ -141,36 +141,47 @@ static int check_file(const struct stat *st, const char *path, struct mm_err *e)
 	return r;
 }
 
-int secret_from_file(const char *path, struct secret **ret, struct mm_err *reterr)
+int secret_from_fd(int fd, struct secret **ret)
 {
-	_cleanup_(secret_buf_wipe) struct secret_buf *b = NULL;
+	_cleanup_(secret_buf_wipe) struct secret_buf *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	r = secret_buf_read_all(b, fd);
+	return r < 0 ? r : secret_buf_finish(b, ret);
+}
+
+int secret_read_at(int dir_fd, const char *path, const char *shown, struct secret **ret,
+		   struct mm_err *reterr)
+{
 	/* O_NONBLOCK: a FIFO must not hold us up before fstat() shows what it is. */
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_(closep) int fd =
+		openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	int r;
 
 	if (fd < 0)
-		return refuse_open(reterr, -errno, path);
+		return refuse_open(reterr, -errno, shown);
 	if (fstat(fd, &st) < 0)
-		return refuse_open(reterr, -errno, path);
+		return refuse_open(reterr, -errno, shown);
 
-	r = check_file(&st, path, reterr);
+	r = check_file(&st, shown, reterr);
 	if (r < 0)
 		return r;
 
-	b = calloc(1, sizeof(*b));
-	if (!b)
-		return mm_err_oom(reterr);
-	r = secret_buf_read_all(b, fd);
-	if (r < 0)
-		return refuse_open(reterr, r, path);
-
-	r = secret_buf_finish(b, ret);
+	r = secret_from_fd(fd, ret);
 	if (r == -ENOMEM)
 		return mm_err_oom(reterr);
-	if (r < 0) {
-		(void)refuse(reterr, r, path, "holds nothing but a newline");
+	if (r == -ENODATA) {
+		(void)refuse(reterr, r, shown, "holds nothing but a newline");
 		(void)mm_err_class(reterr, MM_CLASS_CONFIG, "write the password into it");
+		return r;
 	}
-	return r;
+	return r < 0 ? refuse_open(reterr, r, shown) : 0;
+}
+
+int secret_from_file(const char *path, struct secret **ret, struct mm_err *reterr)
+{
+	return secret_read_at(AT_FDCWD, path, path, ret, reterr);
 }

@@ -21,6 +21,10 @@ int secret_buf_read_all(struct secret_buf *b, int fd);
 /* The content less one final newline (LF or CRLF). 0; -ENODATA: nothing; -EFBIG; -ENOMEM. */
 int secret_buf_finish(const struct secret_buf *b, struct secret **ret);
 
+/* secret_from_file() relative to a directory (AT_FDCWD, or open). shown: for messages. */
+int secret_read_at(int dir_fd, const char *path, const char *shown, struct secret **ret,
+		   struct mm_err *reterr);
+
 /* secret_from_command() with another limit, for tests. */
 int secret_command_run(const char *command, uint64_t timeout_usec, struct secret **ret,
 		       struct mm_err *reterr);

@@ -92,6 +92,17 @@ char *text_clean(char *dst, size_t size, const char *src, size_t n)
 	return dst;
 }
 
+bool text_is_name(const char *s)
+{
+	static const char legal[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@-";
+	size_t n = strlen(s);
+
+	if (n == 0 || n > 64 || strspn(s, legal) != n)
+		return false;
+	return strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+}
+
 bool text_is_utf8(const char *s, size_t n)
 {
 	const unsigned char *u = (const unsigned char *)s;

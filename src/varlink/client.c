@@ -122,22 +122,49 @@ static json_t *request_new(const char *method, const json_t *parameters, bool mo
 	return STEAL(o);
 }
 
+/* With a descriptor, unless that is -1. */
+static ssize_t send_with(int socket_fd, const struct buf *out, int fd)
+{
+	struct iovec iov = {.iov_base = out->p, .iov_len = out->len};
+	union {
+		struct cmsghdr header;
+		char octets[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+	}
+	return sendmsg(socket_fd, &m, MSG_NOSIGNAL);
+}
+
 int varlink_client_call(struct varlink_client *c, const char *method, const json_t *parameters,
 			bool more, struct mm_err *reterr)
 {
+	return varlink_client_call_fd(c, method, parameters, more, -1, reterr);
+}
+
+int varlink_client_call_fd(struct varlink_client *c, const char *method,
+			   const json_t *parameters, bool more, int fd, struct mm_err *reterr)
+{
 	_cleanup_(json_decrefp) json_t *request = request_new(method, parameters, more);
-	_cleanup_(buf_done) struct buf out = {0};
+	_cleanup_(buf_done) struct buf out = {.secret = true}; /* of SecretSet */
 
 	if (!request || jsonio_put(&out, request) < 0)
 		return mm_err_oom(reterr);
 
 	while (out.len > 0) {
-		ssize_t n = send(c->fd, out.p, out.len, MSG_NOSIGNAL);
+		ssize_t n = send_with(c->fd, &out, fd);
 
 		if (n < 0 && errno == EINTR)
 			continue; /* half a request would be worth nothing */
 		if (n < 0)
 			return gone_away(reterr, errno == EPIPE ? -ECONNRESET : -errno);
+		fd = -1; /* it goes once */
 		buf_consume(&out, (size_t)n);
 	}
 	return 0;

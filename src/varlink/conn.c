@@ -34,6 +34,7 @@ struct varlink_conn *conn_free(struct varlink_conn *c)
 	sd_event_source_disable_unref(c->output_deadline);
 	sd_event_source_disable_unref(c->serve_later);
 	closep(&c->fd);
+	closep(&c->passed_fd);
 	buf_done(&c->in);
 	buf_done(&c->out);
 	free(c->groups);
@@ -71,6 +72,39 @@ void conn_flush(struct varlink_conn *c)
 		(void)sd_event_source_set_enabled(c->output_deadline, SD_EVENT_OFF);
 }
 
+/* The last descriptor that came along is kept for the request it came with. */
+static void keep_passed(struct varlink_conn *c, const struct cmsghdr *h)
+{
+	size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	const unsigned char *p = CMSG_DATA(h);
+
+	if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		closep(&c->passed_fd);
+		memcpy(&c->passed_fd, p + i * sizeof(int), sizeof(int));
+	}
+}
+
+static ssize_t receive(struct varlink_conn *c, char *p, size_t n)
+{
+	struct iovec iov = {.iov_base = p, .iov_len = n};
+	union {
+		struct cmsghdr align;
+		char octets[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &control,
+			   .msg_controllen = sizeof(control)};
+	ssize_t k = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (k > 0)
+		for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
+			keep_passed(c, h);
+	return k;
+}
+
 static int read_some(struct varlink_conn *c)
 {
 	while (!c->in_eof && c->in.len < VARLINK_REQUEST_MAX) {
@@ -82,7 +116,7 @@ static int read_some(struct varlink_conn *c)
 		if (r < 0)
 			return r;
 
-		n = recv(c->fd, c->in.p + c->in.len, room, MSG_DONTWAIT);
+		n = receive(c, c->in.p + c->in.len, room);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -128,6 +162,8 @@ static void serve(struct varlink_conn *c)
 		r = dispatch_request(c, request);
 		if (r < 0)
 			c->closing = true;
+		closep(&c->passed_fd); /* its handler did not want it */
+		c->passed_fd = -1;
 		conn_flush(c);
 	}
 }
@@ -283,6 +319,8 @@ int conn_new(struct varlink_server *s, int fd, struct varlink_conn **ret)
 
 	c->server = s;
 	c->fd = fd;
+	c->passed_fd = -1;
+	c->in.secret = true; /* of SecretSet */
 	c->call.conn = c;
 	c->idle_since_usec = clock_usec();
 	c->next = s->conns;
@@ -368,6 +406,14 @@ size_t varlink_call_pending(const struct varlink_call *call)
 const struct varlink_peer *varlink_call_peer(const struct varlink_call *call)
 {
 	return &call->conn->peer;
+}
+
+int varlink_call_take_fd(struct varlink_call *call)
+{
+	int fd = call->conn->passed_fd;
+
+	call->conn->passed_fd = -1;
+	return fd;
 }
 
 void varlink_call_set_gone(struct varlink_call *call,

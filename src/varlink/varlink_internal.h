@@ -34,6 +34,7 @@ struct varlink_conn {
 	struct varlink_server *server;
 	struct varlink_conn *prev, *next;
 	int fd;
+	int passed_fd; /* came with the request that is read or served; or -1 */
 	sd_event_source *io;
 	sd_event_source *request_deadline;
 	sd_event_source *output_deadline;

@@ -6,30 +6,33 @@
 #include <mailmig/jsonio.h>
 #include <mailmig/log.h>
 #include <mailmig/parse.h>
+#include <mailmig/secret.h>
 #include <mailmig/stream.h>
 #include <mailmig/text.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "check_internal.h"
 #include "worker_internal.h"
 
 struct options {
 	const char *config;
 	const char *account;
 	bool dry_run;
+	bool check;
 	int job_fd;
+	int credentials_fd;
 	int event_fd;
 };
 
 static int usage(FILE *f, int code)
 {
-	fprintf(f, "usage: mailmig-worker --job-fd N\n"
+	fprintf(f, "usage: mailmig-worker --job-fd N [--credentials-fd N]\n"
 		   "       mailmig-worker --account NAME --event-fd N [--config FILE] "
 		   "[--dry-run]\n"
+		   "       mailmig-worker --check --event-fd N [--config FILE] [NAME...]\n"
 		   "Runs one job of one account; see mailmigctl(1), run --local.\n");
 	return code;
 }
@@ -49,10 +52,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
 		{"job-fd", required_argument, NULL, 'j'},
+		{"credentials-fd", required_argument, NULL, 'C'},
 		{"event-fd", required_argument, NULL, 'e'},
 		{"config", required_argument, NULL, 'c'},
 		{"account", required_argument, NULL, 'a'},
 		{"dry-run", no_argument, NULL, 'n'},
+		{"check", no_argument, NULL, 'k'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
@@ -63,6 +68,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 		switch (ch) {
 		case 'j':
 			if (parse_fd(optarg, &o->job_fd) < 0)
+				return usage(stderr, 2);
+			break;
+		case 'C':
+			if (parse_fd(optarg, &o->credentials_fd) < 0)
 				return usage(stderr, 2);
 			break;
 		case 'e':
@@ -78,6 +87,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'n':
 			o->dry_run = true;
 			break;
+		case 'k':
+			o->check = true;
+			break;
 		case 'h':
 			return usage(stdout, 0);
 		case 'V':
@@ -87,23 +99,20 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return usage(stderr, 2);
 		}
 	}
+	if (o->check)
+		return o->job_fd >= 0 || o->account || o->event_fd < 0 ? usage(stderr, 2) : -1;
 	if (optind != argc || (o->job_fd < 0) == (o->account == NULL) ||
 	    (o->event_fd < 0) != (o->account == NULL))
 		return usage(stderr, 2);
 	return -1;
 }
 
-/* What is here belongs to the owner of a mailbox: no core dump, nothing readable by others, and
- * no memory kept that one message needed. */
+/* What is here belongs to the owner of a mailbox: nothing readable by others, and no memory
+ * kept that one message needed. */
 static void prepare_process(void)
 {
-	static const struct rlimit none = {0, 0};
-
+	secret_guard_process();
 	(void)umask(0077);
-	(void)setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__
-	(void)prctl(PR_SET_DUMPABLE, 0);
-#endif
 	(void)mallopt(M_ARENA_MAX, 2);
 	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	(void)mallopt(M_TRIM_THRESHOLD, 512 * 1024);
@@ -117,13 +126,16 @@ static int read_job(int fd, struct job *job, struct buf *in)
 	int r;
 
 	while ((r = jsonio_take(in, &o)) == 0) {
-		char octets[4096];
-		ssize_t n = read(fd, octets, sizeof(octets));
+		ssize_t n;
 
+		if (buf_reserve(in, 4096) < 0)
+			return -ENOMEM;
+		n = read(fd, in->p + in->len, 4096);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || buf_add(in, octets, (size_t)n) < 0)
+		if (n <= 0)
 			return -EPIPE;
+		in->len += (size_t)n;
 	}
 	if (r < 0)
 		return r;
@@ -135,19 +147,18 @@ static int read_job(int fd, struct job *job, struct buf *in)
 
 static int run_job_from_socket(int fd)
 {
-	struct buf in = {0};
+	struct buf in = {.secret = true}; /* a password may be in the job */
 	struct job job;
 	int code = 10;
 
 	job_init(&job);
 	if (read_job(fd, &job, &in) == 0) {
 		mm_log_set_level(job.log_level);
-		code = worker_run(&job, fd, &in);
+		code = job.kind == JOB_CHECK ? worker_check(&job, fd)
+					     : worker_run(&job, fd, &in);
 	} else {
 		mm_log(LOG_ERR, NULL, "no job on descriptor %d", fd);
 	}
-	if (in.p)
-		explicit_bzero(in.p, in.cap); /* the job may have held a password */
 	buf_done(&in);
 	job_done(&job);
 	return code;
@@ -190,7 +201,7 @@ static int run_account(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.job_fd = -1, .event_fd = -1};
+	struct options o = {.job_fd = -1, .credentials_fd = -1, .event_fd = -1};
 	struct mm_err err = {0};
 	int code;
 
@@ -199,6 +210,10 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	prepare_process();
+	secret_set_credentials(o.credentials_fd);
+	if (o.check)
+		return check_offline(o.config, argv + optind, (size_t)(argc - optind),
+				     o.event_fd);
 	if (stream_global_init(&err) < 0) {
 		mm_log(LOG_ERR, NULL, "%s; %s", err.text, err.advice);
 		return mm_class_exit_code(err.cls);

@@ -5,6 +5,7 @@
 #include <mailmig/jsonio.h>
 #include <mailmig/secret.h>
 #include <mailmig/text.h>
+#include <mailmig/vault.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -121,8 +122,21 @@ static void loop(struct worker *w)
 
 /* ---- secrets ---- */
 
-static int resolve(const struct endpoint *e, const char *side, struct secret **ret,
-		   struct mm_err *reterr)
+static int resolve_credential(const char *account, const char *name, struct secret **ret,
+			      struct mm_err *reterr)
+{
+	int r = secret_from_credential(name, ret, reterr);
+
+	if (r == -ENOENT)
+		(void)mm_err_class(reterr, MM_CLASS_CONFIG,
+				   "put it into /etc/credstore.encrypted (systemd-creds encrypt "
+				   "--name=%s), then: systemctl start mailmig@%s.service",
+				   name, account);
+	return r;
+}
+
+int worker_resolve(const struct job *job, const struct endpoint *e, const char *side,
+		   struct secret **ret, struct mm_err *reterr)
 {
 	switch (e->secret.kind) {
 	case SECRET_FILE:
@@ -133,6 +147,10 @@ static int resolve(const struct endpoint *e, const char *side, struct secret **r
 		if (secret_new(e->secret.value, strlen(e->secret.value), ret) == 0)
 			return 0;
 		return mm_err_oom(reterr);
+	case SECRET_CREDENTIAL:
+		return resolve_credential(job->account, e->secret.value, ret, reterr);
+	case SECRET_STORED:
+		return vault_get(job->state_dir, e->secret.value, ret, reterr);
 	case SECRET_NONE:
 		break;
 	}
@@ -160,9 +178,9 @@ static int run_engine(struct worker *w)
 	pthread_t thread;
 	int r;
 
-	r = resolve(&w->job->origin, "origin", &origin, &w->error);
+	r = worker_resolve(w->job, &w->job->origin, "origin", &origin, &w->error);
 	if (r == 0)
-		r = resolve(&w->job->destination, "destination", &destination, &w->error);
+		r = worker_resolve(w->job, &w->job->destination, "destination", &destination, &w->error);
 	if (r == 0 && engine_new(w->job, origin, destination, &w->hooks, &w->engine) < 0)
 		r = mm_err_oom(&w->error);
 	if (r == 0 && pthread_create(&thread, NULL, engine_thread, w) != 0)
@@ -208,8 +226,6 @@ int worker_run(const struct job *job, int fd, struct buf *said)
 	(void)report_done(&w.reporter,
 			  &w.summary); /* nobody listens: the exit code still tells */
 	run_summary_done(&w.summary);
-	if (w.in.p)
-		explicit_bzero(w.in.p, w.in.cap); /* a password may have been before it */
 	buf_done(&w.in);
 	closep(&w.done_fd);
 	closep(&w.signal_fd);

@@ -6,6 +6,7 @@
 #include <mailmig/engine.h>
 #include <mailmig/event.h>
 #include <mailmig/job.h>
+#include <mailmig/secret.h>
 
 /* Writes events to the parent. */
 struct reporter {
@@ -25,5 +26,12 @@ void reporter_hooks(struct reporter *r, struct engine_hooks *ret);
 /* run.c: resolve the secrets and run the job to its end, or until the parent or a signal says
  * stop. said: what the parent said already (or NULL). Returns the exit code. */
 int worker_run(const struct job *job, int fd, struct buf *said);
+/* The secret of one end, from wherever it is kept. 0 or -errno, described (class config). */
+int worker_resolve(const struct job *job, const struct endpoint *e, const char *side,
+		   struct secret **ret, struct mm_err *reterr);
+
+/* check.c: look at what a run of the job would need, tell each thing as an event, change
+ * nothing. A job without account: what all of them need. Returns the exit code. */
+int worker_check(const struct job *job, int fd);
 
 #endif

@@ -44,6 +44,7 @@ static void parse_fetch(const struct imap_resp *r, const struct places *in, stru
 static void parse_folders(const struct imap_resp *r, const struct places *in,
 			  struct buf *scratch)
 {
+	struct imap_quota_root quota;
 	struct folder_status status;
 	struct imap_list list;
 	struct imap_str s;
@@ -57,6 +58,8 @@ static void parse_folders(const struct imap_resp *r, const struct places *in,
 		check_str(in, s);
 	if (imap_parse_namespace(r, scratch, &s, &delim) == 0)
 		check_str(in, s);
+	if (imap_parse_quota(r, scratch, &quota) == 0)
+		REQUIRE(quota.has_storage || quota.storage_limit == 0);
 }
 
 static void parse_sets(const struct imap_resp *r, const struct places *in)

@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def programs():
-    for name in ("mailmigd", "mailmigctl", "mailmig-worker"):
+    for name in ("mailmigd", "mailmigctl", "mailmig-worker", "mailmig-generator"):
         if not os.access(program(name), os.X_OK):
             pytest.fail("%s is not built" % program(name), pytrace=False)
 

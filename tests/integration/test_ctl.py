@@ -14,8 +14,8 @@ from harness.fakedaemon import FakeDaemon, account, status, summary
 from harness.mailmig import program
 
 TIMEOUT = 30
-VERBS = ("status", "run", "plan", "cancel", "reload", "version", "help")
-LATER = ("backup restore check verify undo export pause resume enable disable timers log setup "
+VERBS = ("status", "run", "plan", "check", "cancel", "enable", "disable", "timers", "pause", "resume", "log", "reload", "version", "help")
+LATER = ("backup restore verify undo export setup "
          "import-accounts import-command login secret enroll unenroll report metrics top").split()
 
 

@@ -21,6 +21,8 @@ def daemon():
     with FakeDaemon() as fake:
         fake.on["Status"] = lambda call: call.reply(status=status(
             account("alice"), account("albert@old.example"), account("bob")))
+        fake.on["SecretList"] = lambda call: call.reply(secrets=[
+            {"name": "alice.origin", "stored": None, "used_by": []}], left_out=0)
         yield fake
 
 
@@ -41,7 +43,7 @@ def bash(daemon):
 
 @pytest.mark.parametrize("line, words", [
     ("mailmigctl sta", ["status"]),
-    ("mailmigctl --json re", ["reload"]),
+    ("mailmigctl --json rel", ["reload"]),
     ("mailmigctl help pl", ["plan"]),
     ("mailmigctl run ", ["alice", "albert@old.example", "bob"]),
     ("mailmigctl run al", ["alice", "albert@old.example"]),
@@ -49,6 +51,13 @@ def bash(daemon):
     ("mailmigctl run albert@o", ["old.example"]),  # bash itself cuts words at "@"
     ("mailmigctl run --dr", ["--dry-run"]),
     ("mailmigctl cancel --dr", []),
+    ("mailmigctl enable bo", ["bob"]),
+    ("mailmigctl timers ", []),
+    ("mailmigctl log -n ", []),
+    ("mailmigctl log --lines 5 al", ["alice", "albert@old.example"]),
+    ("mailmigctl log -n 5 --fo", ["--follow"]),
+    ("mailmigctl secret ", ["set", "list", "remove", "alice.origin"]),
+    ("mailmigctl secret remove al", ["alice.origin"]),
     ("mailmigctl reload ", []),
     ("mailmigctl zzz", []),
 ])

@@ -5,6 +5,7 @@ import os
 import random
 import select
 import signal
+import sqlite3
 
 import pytest
 
@@ -131,6 +132,24 @@ def test_daemon_killed(busy, wires, mm, octets):
     wait_gone(session)
     mm.start()
     finish(busy)
+
+
+@pytest.mark.parametrize("octets", [5000, 100000])
+def test_daemon_killed_and_back_at_once(busy, wires, mm, octets):
+    """The run is taken up without being asked for, and no worker of the old daemon beside it."""
+    _, far = wires
+    mm.start()
+    session = mm.daemon.pid
+    far.triggers["up"] = (octets, lambda: mm.daemon.kill())
+    mm.ctl("run", "--no-wait", busy.account)
+    mm.daemon.wait(20)
+    mm.kill()
+    mm.start()
+    finish(busy)  # joins it
+    wait_gone(session)
+    with sqlite3.connect(os.path.join(mm.state, "mailmig.db")) as db:
+        runs = [r for r, in db.execute("SELECT result FROM runs ORDER BY started")]
+    assert runs[0] == "interrupted" and set(runs[1:]) == {"ok"}
 
 
 @pytest.mark.parametrize("octets", [1, 100, 2500, 60000])

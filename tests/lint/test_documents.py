@@ -11,10 +11,11 @@ import sources
 from harness.mailmig import build_dir, program
 
 MAN = "packaging/man/"
-PAGES = ("mailmigctl.1", "mailmig.conf.5", "mailmigd.8", "mailmig-worker.8")
+PAGES = ("mailmigctl.1", "mailmig.conf.5", "mailmigd.8", "mailmig-worker.8",
+         "mailmig-generator.8")
 
 # Of the programs' environment, not for administrators.
-NOT_DOCUMENTED = {"MAILMIG_CANCEL_GRACE"}  # makes tests short
+NOT_DOCUMENTED = {"MAILMIG_CANCEL_GRACE", "MAILMIG_NOTIFY_TIMEOUT"}  # make tests short
 
 
 # ---- the manual pages ----
@@ -124,20 +125,63 @@ def test_ctl_options():
                 "mailmigctl options")
 
 
-@pytest.mark.parametrize("verb", ["status", "run", "plan", "cancel", "reload", "version", "help"])
-def test_ctl_options_of_a_verb(verb):
-    text = output("mailmigctl", verb, "--help")
-    block = re.search(r"^Options of this verb:\n((?:  .*\n)+)", text, flags=re.MULTILINE)
-    # As the manual heads its paragraph: `*run* _NAME_... | *--all*` has the verb's text below.
-    found = re.search(r"^\*%s\*.*\n((?:\t.*\n|\n(?=\t))+)" % verb, section("mailmigctl.1", "VERBS"),
+def options_of(verb):
+    block = re.search(r"^Options of this verb:\n((?:  .*\n)+)", output("mailmigctl", verb, "--help"),
                       flags=re.MULTILINE)
-    assert_same(defined(found.group(1), "\t"), options(block.group(1)) if block else [],
-                "mailmigctl " + verb)
+    return options(block.group(1)) if block else []
 
 
-def test_ctl_verbs_are_all_tried():
-    tried = test_ctl_options_of_a_verb.pytestmark[0].args[1]
-    assert_same(tried, verbs(), "the test above")
+def test_ctl_options_of_verbs():
+    for verb in verbs():
+        # As the manual heads its paragraph: `*run* _NAME_... | *--all*` has the verb's text below.
+        found = re.search(r"^\*%s\*.*\n((?:\t.*\n|\n(?=\t))+)" % verb, section("mailmigctl.1", "VERBS"),
+                          flags=re.MULTILINE)
+        assert found, verb
+        assert_same(defined(found.group(1), "\t"), options_of(verb), "mailmigctl " + verb)
+
+
+# ---- completion ----
+
+COMPLETION = ("packaging/completion/mailmigctl.bash", "packaging/completion/_mailmigctl")
+
+
+def completed(*args):
+    return [line.split("\t")[0] for line in output("mailmigctl", *args).splitlines()]
+
+
+def long_options(words):
+    return {w for w in words if w.startswith("--")}
+
+
+def test_completion_has_all_verbs_and_options():
+    assert completed("--complete", "verbs") == verbs()
+    everywhere = long_options(options(output("mailmigctl", "--help")))
+    assert long_options(completed("--complete", "options")) == everywhere
+    for verb in verbs():
+        assert long_options(completed(verb, "--complete", "options")) \
+            == everywhere | long_options(options_of(verb)), verb
+
+
+@pytest.mark.parametrize("name", COMPLETION)
+def test_completion_knows_what_takes_a_value(name):
+    """All else the scripts ask the program for; a list of their own would be behind it one day."""
+    text = re.sub(r"^#.*$", "", sources.text(name), flags=re.MULTILINE)
+    told = output("mailmigctl", "--help") + "".join(output("mailmigctl", v, "--help") for v in verbs())
+    takes = set(re.findall(r"^ +(?:-\w )?(--[\w-]+) [A-Z]+", told, re.MULTILINE))
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - {"--complete"}
+    assert named == takes
+    own = set(re.findall(r"[a-z]+", text))
+    assert not {"reload", "plan", "cancel"} & own
+
+
+# ---- journal ----
+
+def test_every_entry_is_in_the_catalog():
+    used = re.findall(r'"([0-9a-f]{32})"', "".join(sources.text(n) for n in sources.c_files()
+                                                   if n.startswith(("src/", "include/"))))
+    there = re.findall(r"^-- ([0-9a-f]{32})$", sources.text("systemd/mailmig.catalog"), re.MULTILINE)
+    assert used and sorted(used) == sorted(there)
+    assert len(set(there)) == len(there)
 
 
 def test_ctl_later_verbs():
@@ -156,17 +200,19 @@ def test_ctl_exit_codes():
 
 
 @pytest.mark.parametrize("name,manual", [("mailmigd", "mailmigd.8"),
-                                         ("mailmig-worker", "mailmig-worker.8")])
+                                         ("mailmig-worker", "mailmig-worker.8"),
+                                         ("mailmig-generator", "mailmig-generator.8")])
 def test_options_of_a_program(name, manual):
     text = output(name, "--help")
-    real = options(text) if name == "mailmigd" else re.findall(r"--[\w-]+", text)
+    real = options(text) if name != "mailmig-worker" else re.findall(r"--[\w-]+", text)
     if name == "mailmig-worker":  # its usage speaks of `mailmigctl run --local`, and not of these
         real = set(real) - {"--local"} | {"--help", "--version"}
         assert output(name, "--version").startswith(name)
     assert_same(defined(section(manual, "OPTIONS")), real, name)
 
 
-@pytest.mark.parametrize("folder,manual", [("ctl", "mailmigctl.1"), ("daemon", "mailmigd.8")])
+@pytest.mark.parametrize("folder,manual", [("ctl", "mailmigctl.1"), ("daemon", "mailmigd.8"),
+                                           ("generator", "mailmig-generator.8")])
 def test_environment(folder, manual):
     used = {name for n in sources.c_files() if n.startswith("src/%s/" % folder)
             for name in re.findall(r'getenv\("(\w+)"\)', sources.text(n))}
@@ -206,14 +252,14 @@ def keys():
 
 # Section of the manual → tables, with what goes before their keys.
 PLACES = {
-    "GLOBAL SETTINGS": (("global", ""), ("retry", "retry.")),
+    "GLOBAL SETTINGS": (("global", ""), ("retry", "retry."), ("notify", "notify.")),
     "SERVERS": (("server", ""),),
     "ACCOUNTS": (("account", ""), ("folders", "folders."), ("flags", "flags."),
                  ("limits", "limits.")),
     "ORIGIN AND DESTINATION": (("endpoint", ""),),
 }
 # Groups that have their keys in the list, and lists with a section of their own.
-BY_PART = {"retry", "folders", "flags", "limits", "servers", "accounts"}
+BY_PART = {"retry", "notify", "folders", "flags", "limits", "servers", "accounts"}
 
 
 @pytest.mark.parametrize("title", PLACES)
@@ -332,6 +378,6 @@ def test_versions_agree():
     assert header.group(1) == version
     for name in PAGES:
         assert page(name).split("\n")[0].split('"')[1] == "mailmig " + version
-    for name in ("mailmigd", "mailmigctl", "mailmig-worker"):
+    for name in ("mailmigd", "mailmigctl", "mailmig-worker", "mailmig-generator"):
         assert output(name, "--version") == "%s %s\n" % (name, version)
     assert build_dir().is_dir()

@@ -18,17 +18,21 @@ BELOW = {
     "model": ("util",),
     "net": ("util",),
     "varlink": ("util",),
+    "bus": ("util",),
     "config": ("util", "model"),
     "state": ("util", "model"),
     "history": ("util", "model"),
     "report": ("util", "model"),
+    # Stored secrets: the daemon writes them, workers read them, nobody else sees the key.
+    "vault": ("util",),
     "imap": ("util", "model", "net"),
     # net: the pump of stream.h, in which both stores of a lane wait together.
     "store": ("util", "model", "imap", "net"),
     "engine": ("util", "model", "store", "state", "report"),
-    "worker": ("util", "model", "net", "config", "imap", "store", "engine", "state", "report"),
-    "daemon": ("util", "model", "config", "history", "varlink"),
-    "ctl": ("util", "model", "varlink"),
+    "worker": ("util", "model", "net", "config", "imap", "store", "engine", "state", "report",
+               "vault"),
+    "daemon": ("util", "model", "config", "history", "vault", "bus", "varlink"),
+    "ctl": ("util", "model", "bus", "varlink"),
     "generator": ("util", "model", "config"),
 }
 
@@ -36,12 +40,14 @@ BELOW = {
 HEADERS = {
     "util": ("base", "buf", "clock", "error", "fs", "jsonio", "log", "parse", "secret", "spool",
              "text"),
-    "model": ("event", "fingerprint", "flags", "folder", "job", "message", "seqset"),
+    "model": ("event", "fingerprint", "flags", "folder", "job", "message", "schedule", "seqset"),
     "net": ("stream",),
     "varlink": ("varlink", "varlink_server"),
+    "bus": ("bus",),
     "config": ("config",),
     "state": ("state",),
     "history": ("history",),
+    "vault": ("vault",),
     "imap": ("imap",),
     "store": ("store",),
     "engine": ("engine",),
@@ -52,18 +58,19 @@ OWNER = {"mailmig/%s.h" % h: folder for folder, headers in HEADERS.items() for h
 FOREIGN = {
     r"curl_": ("net",),
     r"(SSL|X509)_": ("net",),
-    r"EVP_": ("net", "model", "imap"),  # digests and base64
+    r"EVP_": ("net", "model", "imap", "vault"),  # digests, base64, encryption at rest
     r"sqlite3_": ("state", "history"),
     r"config_(?!item_)": ("config",),  # libconfig; ours are told apart below
-    r"sd_": ("util", "varlink", "daemon", "ctl"),
+    r"sd_": ("util", "bus", "varlink", "daemon", "ctl", "generator"),
     r"json_": ("util", "model", "varlink", "history", "daemon", "ctl", "worker"),
-    r"pthread_(?!once)": ("engine", "state", "worker"),
+    r"pthread_(?!once)": ("util", "engine", "state", "worker"),  # util: the pool of spools
 }
 
 # What a program must not even be able to do.
 NOT_LINKED = {
     "mailmigd": ("libcurl", "libssl"),  # it never talks to a mail server
     "mailmigctl": ("libcurl", "libssl", "libsqlite3", "libconfig"),
+    "mailmig-generator": ("libcurl", "libssl", "libsqlite3"),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

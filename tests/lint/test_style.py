@@ -26,7 +26,8 @@ LONG_FUNCTIONS = {
 # No licence line: the licence, what has no comments, and what is read as prose.
 NO_LICENCE_LINE = ("LICENSE", ".clang-format", ".gitignore", "Makefile", "README.md",
                    "packaging/NEWS.md", "etc/mailmig.conf",
-                   "src/varlink/io.mailmig.Control.varlink", "tests/dialogues/")
+                   "src/varlink/io.mailmig.Control.varlink", "tests/dialogues/",
+                   "packaging/debian/copyright", "packaging/debian/source/format")
 
 FORBIDDEN = re.compile(
     r"(?<![\w.>])(ato[ifl]l?|strto(?:u?l{1,2}|[fdi]|[iu]max)|v?sscanf|strcpy|strcat|v?sprintf"

@@ -124,9 +124,30 @@ static void test_take(void **state)
 	assert_int_equal(b.len + b.cap, 0);
 }
 
+/* Whatever leaves a secret buffer leaves no copy in its memory. */
+static void test_secret(void **state)
+{
+	_cleanup_(buf_done) struct buf b = {.secret = true};
+
+	assert_int_equal(buf_adds(&b, "password and more"), 0);
+	buf_consume(&b, 13);
+	assert_string_equal(buf_str(&b), "more");
+	assert_null(memmem(b.p, b.cap, "word", 4));
+	assert_int_equal(buf_adds(&b, " of it"), 0);
+	assert_int_equal(buf_reserve(&b, 100000), 0); /* it moves */
+	assert_string_equal(buf_str(&b), "more of it");
+	buf_reset(&b);
+	assert_null(memmem(b.p, b.cap, "more", 4));
+	assert_int_equal(buf_adds(&b, "again"), 0);
+	buf_done(&b);
+	assert_true(b.secret);
+	assert_null(b.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_addf_longer_than_the_buffer),

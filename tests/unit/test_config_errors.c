@@ -96,10 +96,13 @@ static void test_global(void **state)
 		 "m.conf:1: retry.attempts = 0 is out of range; write 1 to 100\n"
 		 "m.conf:1: retry.max_delay = \"2d\" is out of range; write \"0s\" to \"1d\"\n"
 		 "m.conf:1: unknown key \"retry.attempt\"; did you mean \"attempts\"?\n"},
-		{"notify = { command = \"x\"; };\n",
-		 "m.conf:1: notify: not in this version; remove it\n"},
+		{"notify = { after_failed_for = \"1d\"; };\n",
+		 "m.conf:1: notify has no command; add command = \"PROGRAM\"\n"},
+		{"notify = { command = \"x\"; after_failed_for = \"2y\"; };\n",
+		 "m.conf:1: notify.after_failed_for = \"2y\" is out of range; write \"0s\" to "
+		 "\"365d\"\n"},
 		{"notify = {\n comand = \"x\"; };\n",
-		 "m.conf:1: notify: not in this version; remove it\n"
+		 "m.conf:1: notify has no command; add command = \"PROGRAM\"\n"
 		 "m.conf:2: unknown key \"notify.comand\"; did you mean \"command\"?\n"},
 		{"groups = ( { name = \"g\"; accounts_file = \"x\"; mode = \"move\"; } );\n",
 		 "m.conf:1: groups: not in this version; remove it\n"},
@@ -315,15 +318,13 @@ static void test_account(void **state)
 			"password_command = \"c\"; }; } );\n",
 		 "m.conf:4: origin.password_command beside password_file; keep one of the "
 		 "two\n"},
-		{SERVER
-		 "accounts = ( { name = \"x\"; " DESTINATION
-		 "\norigin = { server = \"s\"; user = \"a\"; password_credential = \"p\"; }; } "
-		 ");\n",
-		 "m.conf:3: origin.password_credential: not in this version; remove it\n"},
-		{SERVER
-		 "accounts = ( { name = \"x\"; " DESTINATION
-		 "\norigin = { server = \"s\"; user = \"a\"; password_stored = true; }; } );\n",
-		 "m.conf:3: origin.password_stored: not in this version; remove it\n"},
+		{SERVER "accounts = ( { name = \"x\"; " DESTINATION
+			"\norigin = { server = \"s\"; user = \"a\"; password_credential = "
+			"\"/p\"; }; } "
+			");\n",
+		 "m.conf:3: origin.password_credential is no name of a secret; use 1 to 64 of "
+		 "A-Z "
+		 "a-z 0-9 _ . @ - (and not \".\" or \"..\" alone)\n"},
 		{SERVER "accounts = ( { name = \"x\"; " DESTINATION
 			"\norigin = { maildir = \"/m\"; layout = \"fs\"; }; } );\n",
 		 "m.conf:3: origin.maildir: not in this version; remove it\n"
@@ -573,7 +574,8 @@ static void test_password_not_shown(void **state)
 		"password = \"hun\"hunter2\"",
 		"pasword = \"hunter2\"",
 		"password = \"hunter2\" \"\\x00\"",
-		"password_credential = \"hunter2\"",
+		"password_credential = \"hunter2!\"",
+		"password_stored = \"hunter2!\"",
 	};
 
 	for (size_t i = 0; i < ELEMENTS(texts); i++) {

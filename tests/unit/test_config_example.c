@@ -57,7 +57,7 @@ static void test_switched_on(void **state)
 	write_switched_on(f);
 	fixture_expect(f, "");
 	assert_int_equal(f->config->n_servers, 4);
-	assert_int_equal(f->config->n_accounts, 2);
+	assert_int_equal(f->config->n_accounts, 3);
 
 	/* It says that the settings at its top show the default values. */
 	memcpy(plain.dir, f->dir, sizeof(plain.dir));

@@ -252,6 +252,24 @@ static void test_account(void **state)
 			    "      leave it out\n");
 }
 
+/* A timer that will not start another run is told of wherever its next run would stand. */
+static void test_stopped_timer(void **state)
+{
+	_cleanup_(json_decrefp) json_t *o =
+		json_of("{\"accounts\":[{\"name\":\"alice\",\"state\":\"idle\",\"timer\":"
+			"{\"enabled\":true,\"next\":null,\"state\":\"elapsed\"}}]}");
+	const json_t *a = json_array_get(json_object_get(o, "accounts"), 0);
+	const char *text;
+
+	assert_int_equal(status_view_table(capture(), &pipe_look, o, NOW, false), 0);
+	text = captured();
+	assert_non_null(strstr(text, " elapsed  "));
+	assert_non_null(strstr(text, "\nnot all timers will start a run: mailmigctl timers\n"));
+	assert_int_equal(status_view_account(capture(), &pipe_look, a, NULL, NOW, false), 0);
+	assert_non_null(strstr(captured(), "mailmig@alice.timer, elapsed: it will not start "
+					   "another run; see mailmigctl timers\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_account),
 		cmocka_unit_test(test_copied_of_total),
 		cmocka_unit_test(test_folders_of_the_account),
+		cmocka_unit_test(test_stopped_timer),
 	};
 
 	return cmocka_run_group_tests(tests, utc, capture_teardown);

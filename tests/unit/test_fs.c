@@ -118,13 +118,46 @@ static void test_program_dir(void **state)
 	assert_int_equal(fs_program_dir(dir, 5), -ENAMETOOLONG);
 }
 
+static void assert_file(const char *path, const char *text, mode_t mode)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	struct stat st;
+
+	assert_int_equal(fs_read_file(path, 100, &b), 0);
+	assert_string_equal(buf_str(&b), text);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, mode);
+}
+
+static void test_write_file(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/f", unit_dir);
+	(void)umask(0077);
+	assert_int_equal(fs_write_file(path, 0600, "one", 3), 0);
+	assert_file(path, "one", 0600);
+	(void)unit_file("f~", "of a crash", 10, 0644);
+	assert_int_equal(fs_write_file(path, 0400, "", 0), 0);
+	assert_file(path, "", 0400);
+	assert_int_equal(access(unit_path("f~"), F_OK), -1);
+	assert_int_equal(fs_write_file(unit_path("none/f"), 0600, "x", 1), -ENOENT);
+
+	assert_int_equal(mkdir(unit_path("d"), 0700), 0);
+	assert_int_equal(fs_write_file(unit_path("d"), 0600, "x", 1), -EISDIR);
+	assert_int_equal(access(unit_path("d~"), F_OK), -1);
+
+	assert_int_equal(fs_remove_file(path), 0);
+	assert_int_equal(fs_remove_file(path), -ENOENT);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, unit_dir_setup, unit_dir_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_mkdir_p),         T(test_mkdir_p_relative), T(test_mkdir_p_link),
 		T(test_mkdir_p_refuses), T(test_read_file),        T(test_read_file_refuses),
-		T(test_free_bytes),      T(test_program_dir),
+		T(test_free_bytes),      T(test_program_dir),      T(test_write_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

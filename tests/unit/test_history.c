@@ -61,7 +61,7 @@ static void test_empty(void **state)
 	assert_int_equal(history_last_run(h, "alice", &s), 0);
 	assert_null(s.id);
 	assert_int_equal(history_last_success(h, "alice"), 0);
-	assert_int_equal(sql("PRAGMA user_version"), 2);
+	assert_int_equal(sql("PRAGMA user_version"), 3);
 }
 
 static void test_round_trip(void **state)
@@ -264,13 +264,13 @@ static void test_later_version_is_left_alone(void **state)
 	struct mm_err err;
 	struct run_summary s = summary("a", "alice", 10, RUN_OK);
 
-	(void)sql("PRAGMA user_version = 3");
+	(void)sql("PRAGMA user_version = 4");
 	assert_int_equal(history_open(unit_dir, &h, &err), 0);
 	assert_int_equal(err.code, -EIO);
 	assert_non_null(strstr(err.text, "later version"));
 	assert_int_equal(history_finish(h, &s, NULL, &err), -EIO);
 	assert_null(history_take_set_aside(h));
-	assert_int_equal(sql("PRAGMA user_version"), 3);
+	assert_int_equal(sql("PRAGMA user_version"), 4);
 }
 
 static void finish_folders(struct history *h, const char *id, uint64_t started_usec,
@@ -397,7 +397,7 @@ static void test_version_1_is_taken_over(void **state)
 
 	h = open_ok();
 	assert_null(history_take_set_aside(h));
-	assert_int_equal(sql("PRAGMA user_version"), 2);
+	assert_int_equal(sql("PRAGMA user_version"), 3);
 	assert_int_equal(history_list(h, "alice", 10, collect, &ids, NULL), 0);
 	assert_string_equal(buf_str(&ids), "new old ");
 	assert_int_equal(history_last_run(h, "alice", &s), 1);
@@ -409,6 +409,65 @@ static void test_version_1_is_taken_over(void **state)
 	expect_folders(h, "alice", "next", "[{}]", 0);
 	assert_int_equal(sql("SELECT count(*) FROM runs"), 3);
 	(void)history_free(h);
+}
+
+/* What version 2 added to that. */
+static const char version_2[] = "CREATE TABLE run_folders ("
+				" account TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL,"
+				" left_out INTEGER NOT NULL, folders TEXT NOT NULL"
+				") STRICT";
+
+static void test_version_2_is_taken_over(void **state)
+{
+	_cleanup_(history_freep) struct history *h = NULL;
+	struct account_note note = {.asked = 9};
+
+	(void)sql(version_1);
+	(void)sql("CREATE INDEX runs_by_account ON runs (account, started, id)");
+	(void)sql(version_2);
+	(void)sql("INSERT INTO runs (id, account, job, started, finished, result) VALUES "
+		  "('a', 'alice', 'sync', 10, 15, 'ok'), ('b', 'alice', 'sync', 20, NULL, "
+		  "'running')");
+	(void)sql("INSERT INTO run_folders VALUES ('alice', 'a', 2, '[{}]')");
+	(void)sql("PRAGMA user_version = 2");
+
+	h = open_ok();
+	assert_null(history_take_set_aside(h));
+	assert_int_equal(sql("PRAGMA user_version"), 3);
+	assert_int_equal(history_last_success(h, "alice"), 15);
+	expect_folders(h, "alice", "a", "[{}]", 2);
+	history_read_note(h, "alice", &note);
+	assert_int_equal(note.asked, 0);
+	assert_int_equal(note.paused_usec, 0);
+	note.paused_usec = 30;
+	assert_int_equal(history_write_note(h, "alice", &note, true, NULL), 0);
+	assert_int_equal(sql("SELECT paused FROM accounts"), 30);
+}
+
+static void test_notes(void **state)
+{
+	_cleanup_(history_freep) struct history *h = open_ok();
+	const struct account_note note = {UINT64_C(1) << 52, 2, 3, 4};
+	const struct account_note other = {.since_usec = 7};
+	struct account_note back = {1, 1, 1, 1};
+
+	history_read_note(h, "alice", &back);
+	assert_memory_equal(&back, &(struct account_note){0}, sizeof(back));
+
+	assert_int_equal(history_write_note(h, "alice", &note, true, NULL), 0);
+	assert_int_equal(history_write_note(h, "bob", &other, false, NULL), 0);
+	history_read_note(h, "alice", &back);
+	assert_int_equal(back.paused_usec, note.paused_usec);
+	assert_int_equal(back.since_usec, 2);
+	assert_int_equal(back.told_usec, 3);
+	assert_int_equal(back.asked, 4);
+
+	assert_int_equal(history_forget_asked(h, NULL), 0);
+	history_read_note(h, "alice", &back);
+	assert_int_equal(back.asked, 0);
+	assert_int_equal(back.told_usec, 3);
+	history_read_note(h, "bob", &back);
+	assert_int_equal(back.since_usec, 7);
 }
 
 static void test_comes_back(void **state)
@@ -454,6 +513,9 @@ int main(void)
 						unit_dir_setup, unit_dir_teardown),
 		cmocka_unit_test_setup_teardown(test_version_1_is_taken_over, unit_dir_setup,
 						unit_dir_teardown),
+		cmocka_unit_test_setup_teardown(test_version_2_is_taken_over, unit_dir_setup,
+						unit_dir_teardown),
+		cmocka_unit_test_setup_teardown(test_notes, unit_dir_setup, unit_dir_teardown),
 		cmocka_unit_test_setup_teardown(test_comes_back, unit_dir_setup,
 						unit_dir_teardown),
 	};

@@ -66,7 +66,7 @@ static void fill_endpoint(struct endpoint *e, size_t n)
 	e->tls_verify = false;
 	e->allow_cleartext = true;
 	e->auth = n % 2 ? AUTH_PLAIN : AUTH_LOGIN;
-	e->secret.kind = n % 2 ? SECRET_INLINE : SECRET_COMMAND;
+	e->secret.kind = n % 2 ? SECRET_INLINE : SECRET_STORED;
 	e->timeout_usec = n % 2 ? USEC_INFINITY : 1;
 	e->max_connections = UINT32_MAX;
 }

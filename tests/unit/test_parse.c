@@ -245,13 +245,28 @@ static void test_format_hex(void **state)
 	assert_string_equal(out, "007f80ff");
 }
 
+static void test_hex(void **state)
+{
+	static const char *const bad[] = {"0", "0g", "A0", "0A", " 0", "x0"};
+	unsigned char out[3] = {0};
+	char text[7];
+
+	assert_int_equal(parse_hex("00ff7a", 3, out), 0);
+	assert_memory_equal(out, "\0\xffz", 3);
+	format_hex(out, 3, text);
+	assert_string_equal(text, "00ff7a");
+	for (size_t i = 0; i < ELEMENTS(bad); i++)
+		assert_int_equal(parse_hex(bad[i], 1, out), -EBADMSG);
+	assert_int_equal(parse_hex("", 0, out), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_u64),         cmocka_unit_test(test_u32),
-		cmocka_unit_test(test_size),        cmocka_unit_test(test_span),
-		cmocka_unit_test(test_format_size), cmocka_unit_test(test_format_span),
-		cmocka_unit_test(test_format_hex),
+		cmocka_unit_test(test_hex),         cmocka_unit_test(test_u64),
+		cmocka_unit_test(test_u32),         cmocka_unit_test(test_size),
+		cmocka_unit_test(test_span),        cmocka_unit_test(test_format_size),
+		cmocka_unit_test(test_format_span), cmocka_unit_test(test_format_hex),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

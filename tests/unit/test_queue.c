@@ -56,23 +56,11 @@ static void test_entry(void **state)
 
 #define RUNNING(s0, n0, s1, n1)                                                                \
 	{                                                                                      \
-		true,                                                                          \
-		{                                                                              \
-			{s0, n0, 0},                                                           \
-			{                                                                      \
-				s1, n1, 0                                                      \
-			}                                                                      \
-		}                                                                              \
+		true, {{s0, n0, 0}, {s1, n1, 0}}, false                                        \
 	}
 #define WAITING(s0, n0, l0, s1, n1, l1)                                                        \
 	{                                                                                      \
-		false,                                                                         \
-		{                                                                              \
-			{s0, n0, l0},                                                          \
-			{                                                                      \
-				s1, n1, l1                                                     \
-			}                                                                      \
-		}                                                                              \
+		false, {{s0, n0, l0}, {s1, n1, l1}}, false                                     \
 	}
 
 static void test_pick(void **state)
@@ -158,9 +146,24 @@ static void test_pick(void **state)
 			fail_msg("%s", t[i].what);
 }
 
+/* It waits for something else: others pass it, also at its server. */
+static void test_held(void **state)
+{
+	struct queue_entry e[] = {WAITING("a", 2, 2, NULL, 0, 0),
+				  WAITING("a", 2, 2, NULL, 0, 0)};
+
+	e[0].held = true;
+	assert_int_equal(queue_pick(e, 2, 8), 1);
+	e[1].held = true;
+	assert_int_equal(queue_pick(e, 2, 8), -1);
+	e[0].held = false;
+	assert_int_equal(queue_pick(e, 2, 8), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_lanes),
 		cmocka_unit_test(test_entry),
 		cmocka_unit_test(test_pick),

@@ -155,12 +155,30 @@ static void test_set(void **state)
 	assert_null(p);
 }
 
+static void test_is_name(void **state)
+{
+	static const char *const good[] = {"a", "A.z_0-9@b", "...", "-", "bob@example.org"};
+	static const char *const bad[] = {"", ".", "..", "a/b", "a b", "a\n", "a~", "\xc3\xa4"};
+	char longest[66];
+
+	for (size_t i = 0; i < ELEMENTS(good); i++)
+		assert_true(text_is_name(good[i]));
+	for (size_t i = 0; i < ELEMENTS(bad); i++)
+		assert_false(text_is_name(bad[i]));
+	memset(longest, 'x', sizeof(longest));
+	longest[65] = '\0';
+	assert_false(text_is_name(longest));
+	longest[64] = '\0';
+	assert_true(text_is_name(longest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clean),  cmocka_unit_test(test_is_utf8),
-		cmocka_unit_test(test_width),  cmocka_unit_test(test_ieq),
-		cmocka_unit_test(test_copies), cmocka_unit_test(test_set),
+		cmocka_unit_test(test_is_name), cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_is_utf8), cmocka_unit_test(test_width),
+		cmocka_unit_test(test_ieq),     cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,8 @@ static void test_check(void **state)
 		{"{\"event\":\"message\"}", WORKER_EVENT_MAX + 1, -EMSGSIZE},
 		{"{\"event\":\"done\"}", 1000000, WORKER_EVENT_DONE},
 		{"{\"event\":\"log\",\"text\":\"x\"}", 100, WORKER_EVENT_LOG},
+		{"{\"event\":\"check\"}", 100, WORKER_EVENT_CHECK},
+		{"{\"event\":\"check\"}", WORKER_EVENT_MAX + 1, -EMSGSIZE},
 		{"{\"event\":\"log\"}", 100, -EBADMSG},
 		{"{\"event\":\"log\",\"text\":7}", 100, -EBADMSG},
 		{"{}", 100, -EBADMSG},
