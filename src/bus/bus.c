@@ -143,10 +143,6 @@ int bus_describe(struct mm_err *reterr, int code, const sd_bus_error *error, con
 {
 	const char *words = error && error->message ? error->message : strerror(-code);
 
-	if (sd_bus_error_has_names(error, SD_BUS_ERROR_ACCESS_DENIED,
-				   SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-		code = -EACCES;
-
 	(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, code, "systemd: cannot %s: %s",
 			 what, words);
 	if (code == -EACCES || code == -EPERM)

@@ -107,10 +107,8 @@ static int watch_jobs(struct bus *b, struct mm_err *reterr)
 
 	if (b->removed)
 		return 0;
-	/* Who talks to the manager itself gets signals without a sender. */
-	r = sd_bus_match_signal(b->sd, &b->removed,
-				sd_bus_is_bus_client(b->sd) > 0 ? SYSTEMD_NAME : NULL,
-				SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", on_job_removed, b);
+	r = sd_bus_match_signal(b->sd, &b->removed, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
+				"JobRemoved", on_job_removed, b);
 	if (r < 0)
 		return bus_describe(reterr, r, NULL, "watch its jobs");
 	r = new_call(b, "Subscribe", &m);

@@ -5,14 +5,14 @@
 #include <string.h>
 #include <syslog.h>
 
-#define DEFAULT_STATE_DIR "/var/lib/mailmig"
-#define DEFAULT_SOCKET    "/run/mailmig/control"
-#define DEFAULT_MAX_JOBS  8
-#define DEFAULT_TIMEOUT   (120 * USEC_PER_SEC)
+#define DEFAULT_STATE_DIR    "/var/lib/mailmig"
+#define DEFAULT_SOCKET       "/run/mailmig/control"
+#define DEFAULT_MAX_JOBS     8
+#define DEFAULT_TIMEOUT      (120 * USEC_PER_SEC)
 #define DEFAULT_NOTIFY_AFTER (24 * 3600 * USEC_PER_SEC)
-#define DEFAULT_TLS_MIN   "1.2"
-#define PORT_IMAPS        993
-#define PORT_IMAP         143
+#define DEFAULT_TLS_MIN      "1.2"
+#define PORT_IMAPS           993
+#define PORT_IMAP            143
 
 /* ---- one value into the member that its row names ---- */
 

@@ -63,7 +63,7 @@ struct cfg {
 	struct cfg_file **files;
 	size_t n_files;
 	char *guessed_dir; /* accounts_dir of a main file that has no tree; or NULL */
-	bool incomplete; /* a file is missing: a name not found may be in there */
+	bool incomplete;   /* a file is missing: a name not found may be in there */
 	struct complaints complaints;
 };
 

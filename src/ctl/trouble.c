@@ -113,7 +113,8 @@ static int secret_in_use(const json_t *p)
 		       "%zu account%s it, %s first: take password_stored = \"%s\" out of the "
 		       "configuration, then mailmigctl reload",
 		       json_array_size(users), json_array_size(users) == 1 ? " uses" : "s use",
-		       json_string_value(json_array_get(users, 0)) ?: "?", member_str(p, "name"));
+		       json_string_value(json_array_get(users, 0)) ?: "?",
+		       member_str(p, "name"));
 	return say(CTL_EXIT_REFUSED, advice, "the secret ", member_str(p, "name"),
 		   " is in use and was not removed");
 }

@@ -24,8 +24,8 @@ static int call_for(struct ctl *c, const char *method, const char *name,
 	return CTL_EXIT_OK;
 }
 
-/* Call it for each name and say what it did; `ending` when the answer says that a run has to end
- * first. The highest code counts. */
+/* Call it for each name and say what it did; `ending` when the answer says that a run has to
+ * end first. The highest code counts. */
 static int for_each_name(struct ctl *c, const char *method, const char *words,
 			 const char *ending)
 {
@@ -64,8 +64,7 @@ int verb_pause(struct ctl *c)
 
 int verb_resume(struct ctl *c)
 {
-	return for_each_name(c, CONTROL_INTERFACE ".Resume", "goes on with its next run",
-			     "");
+	return for_each_name(c, CONTROL_INTERFACE ".Resume", "goes on with its next run", "");
 }
 
 int verb_reload(struct ctl *c)

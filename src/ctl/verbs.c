@@ -38,7 +38,8 @@ const struct ctl_verb ctl_verbs[] = {
 	 "Timers that do not do what they should come first, with the command that mends it.",
 	 0, 0, 0, verb_timers},
 	{"pause", "NAME...", "have accounts wait: no runs until resume",
-	 "Neither timers nor run start a paused account, also after a restart of mailmigd; plan\n"
+	 "Neither timers nor run start a paused account, also after a restart of mailmigd; "
+	 "plan\n"
 	 "still works. A run that is going on ends at the next message border.",
 	 0, 1, NAMES_MAX, verb_pause},
 	{"resume", "NAME...", "end the pause of accounts",
@@ -64,26 +65,10 @@ const size_t ctl_n_verbs = ELEMENTS(ctl_verbs);
 
 /* The contract has them, this version does not: said, so that nobody takes them for done. */
 static const char *const later[] = {
-	"backup",
-	"enroll",
-	"export",
-	"import-accounts",
-	"import-command",
-	"login",
-	"metrics",
-	"report",
-	"restore",
-	"setup",
-	"top",
-	"undo",
-	"unenroll",
-	"verify",
-	"--confirm-deletes",
-	"--content",
-	"--dialect",
-	"--from",
-	"--html",
-	"--redact",
+	"backup",    "enroll",    "export",   "import-accounts", "import-command",
+	"login",     "metrics",   "report",   "restore",         "setup",
+	"top",       "undo",      "unenroll", "verify",          "--confirm-deletes",
+	"--content", "--dialect", "--from",   "--html",          "--redact",
 	"--repair",
 };
 

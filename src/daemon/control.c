@@ -197,8 +197,8 @@ static bool queue_runs(struct daemon *d, struct request *q)
 	return true;
 }
 
-/* The directory that came along is for what has not started yet. Without a descriptor of its own
- * the worker says which credential it misses. */
+/* The directory that came along is for what has not started yet. Without a descriptor of its
+ * own the worker says which credential it misses. */
 static void give_credentials(const struct request *q)
 {
 	for (size_t i = 0; q->credentials_fd > 0 && i < q->n; i++)

@@ -61,7 +61,7 @@ struct record {
 	uint64_t total_messages; /* of the newest run that listed them */
 	uint64_t total_bytes;
 	struct account_note note;
-	bool note_read; /* what was written before is in `note` */
+	bool note_read;             /* what was written before is in `note` */
 	bool unsaved;               /* `last` is not in the history yet */
 	bool note_unsaved;          /* nor is `note` */
 	struct run_folders folders; /* of `last`, while it is unsaved */

@@ -46,22 +46,33 @@ static json_t *timer_to_json(const struct daemon *d, const char *account, const 
 			 "schedule", schedule);
 }
 
-/* a is NULL for an account that was taken out of the configuration while r was running. */
 static json_t *account_to_json(const struct daemon *d, const struct config_account *a,
 			       const struct record *record, const struct run *r)
 {
 	return json_pack(
 		"{s:s, s:n, s:s, s:b, s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I}, "
 		"s:o}",
-		"name", a ? a->name : r->account, "group", "mode",
-		a ? job_kind_name(a->job.kind) : r->summary.job, "enabled", a && a->enabled,
-		"paused", record->note.paused_usec != 0, "removed", !a, "state",
+		"name", a->name, "group", "mode", job_kind_name(a->job.kind), "enabled",
+		a->enabled, "paused", record->note.paused_usec != 0, "removed", false, "state",
 		state_name(record, r), "run", r ? json_string(r->id) : json_null(), "timer",
-		timer_to_json(d, a ? a->name : r->account, a ? a->schedule : NULL), "last_run",
+		timer_to_json(d, a->name, a->schedule), "last_run",
 		record->last.id ? run_summary_to_json(&record->last) : json_null(),
 		"last_success", time_or_null(record->last_success_usec), "totals", "messages",
 		(json_int_t)record->total_messages, "bytes", (json_int_t)record->total_bytes,
 		"progress", r && r->progress ? json_incref(r->progress) : json_null());
+}
+
+/* Of an account that was taken out of the configuration while r was running. */
+static json_t *removed_to_json(const struct daemon *d, const struct run *r)
+{
+	const struct config_account gone = {.name = r->account};
+	const struct record nothing = {0};
+	_cleanup_(json_decrefp) json_t *o = account_to_json(d, &gone, &nothing, r);
+
+	if (!o || json_object_set_new(o, "mode", json_string(r->summary.job)) < 0 ||
+	    json_object_set_new(o, "removed", json_true()) < 0)
+		return NULL;
+	return STEAL(o);
 }
 
 static bool is_wanted(const char *account, const json_t *names)
@@ -186,8 +197,6 @@ static int add_folders(struct daemon *d, const json_t *status, const json_t *acc
 
 static int add_accounts(struct daemon *d, const json_t *names, json_t *accounts)
 {
-	const struct record nothing = {0};
-
 	for (size_t i = 0; i < d->config->n_accounts; i++) {
 		const struct config_account *a = &d->config->accounts[i];
 
@@ -200,7 +209,7 @@ static int add_accounts(struct daemon *d, const json_t *names, json_t *accounts)
 	for (const struct run *r = d->runs; r; r = r->next)
 		if (!config_find_account(d->config, r->account) &&
 		    is_wanted(r->account, names) &&
-		    json_array_append_new(accounts, account_to_json(d, NULL, &nothing, r)) < 0)
+		    json_array_append_new(accounts, removed_to_json(d, r)) < 0)
 			return -ENOMEM;
 	return 0;
 }

@@ -4,9 +4,11 @@
 #include <mailmig/clock.h>
 #include <mailmig/log.h>
 
-/* A status is not late because systemd is; then it is left alone for a while. */
+/* A status is not late because systemd is; then it is left alone for a while, and after an
+ * error for a moment. */
 #define PATIENCE_USEC (500 * USEC_PER_MSEC)
 #define HOLD_OFF_USEC (10 * USEC_PER_SEC)
+#define RETRY_USEC    USEC_PER_SEC
 
 struct timers_wait {
 	struct timers *timers;
@@ -67,10 +69,10 @@ static void answer_all(struct daemon *d)
 }
 
 /* What is not known is not shown. */
-static void hold_off(struct timers *t)
+static void know_nothing(struct timers *t)
 {
 	bus_timers_done(&t->known);
-	t->known_until_usec = clock_deadline(HOLD_OFF_USEC);
+	t->known_until_usec = clock_deadline(RETRY_USEC);
 }
 
 static void on_timers(const struct bus_timers *timers, const struct mm_err *err, void *userdata)
@@ -82,9 +84,9 @@ static void on_timers(const struct bus_timers *timers, const struct mm_err *err,
 	if (err) {
 		mm_debug("%s", err->text);
 		t->broken = true; /* not freed here: it is calling us */
-		hold_off(t);
+		know_nothing(t);
 	} else if (bus_timers_copy(timers, &t->known) < 0) {
-		hold_off(t);
+		know_nothing(t);
 	} else {
 		/* An answer holds as long as it took: whoever asks all the time keeps systemd
 		 * busy for half of it at most. */
@@ -104,8 +106,7 @@ static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* 0: the handler will be called; -errno: there is nobody to ask. */
-static int ask(struct daemon *d)
+static int open_bus(struct daemon *d)
 {
 	struct timers *t = &d->timers;
 	struct mm_err err = {0};
@@ -114,18 +115,28 @@ static int ask(struct daemon *d)
 	if (t->broken)
 		t->bus = bus_free(t->bus);
 	t->broken = false;
-	if (!t->bus) {
-		r = bus_open(&t->bus, &err);
-		if (r < 0)
-			return r;
-		r = bus_attach(t->bus, d->event);
-		if (r < 0)
-			return r;
+	if (t->bus)
+		return 0;
+
+	r = bus_open(&t->bus, &err);
+	return r < 0 ? r : bus_attach(t->bus, d->event);
+}
+
+/* 0: the handler will be called; -errno: there is nobody to ask. */
+static int ask(struct daemon *d)
+{
+	struct timers *t = &d->timers;
+	int r = -ENOTCONN;
+
+	/* The other side may have been restarted since the last time. */
+	for (int attempt = 0; attempt < 2 && r == -ENOTCONN; attempt++) {
+		r = open_bus(d);
+		if (r >= 0)
+			r = bus_ask_timers(t->bus, on_timers, d);
+		t->broken = r < 0;
 	}
-	r = bus_ask_timers(t->bus, on_timers, d);
 	t->asking = r >= 0;
 	t->asked_usec = clock_usec();
-	t->broken = r < 0;
 	return r;
 }
 
@@ -141,7 +152,7 @@ void timers_refresh(struct daemon *d, struct varlink_call *call, const json_t *n
 	if ((!t->asking && ask(d) < 0) ||
 	    (!t->waiting &&
 	     daemon_set_timer(d, &t->patience, PATIENCE_USEC, on_patience, d) < 0)) {
-		hold_off(t);
+		know_nothing(t);
 		then(d, call, names);
 		return;
 	}

@@ -14,9 +14,10 @@ from harness.fakedaemon import FakeDaemon, account, status, summary
 from harness.mailmig import program
 
 TIMEOUT = 30
-VERBS = ("status", "run", "plan", "check", "cancel", "enable", "disable", "timers", "pause", "resume", "log", "reload", "version", "help")
+VERBS = ("status", "run", "plan", "check", "cancel", "enable", "disable", "timers", "pause",
+         "resume", "log", "secret", "reload", "version", "help")
 LATER = ("backup restore verify undo export setup "
-         "import-accounts import-command login secret enroll unenroll report metrics top").split()
+         "import-accounts import-command login enroll unenroll report metrics top").split()
 
 
 _started = []

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -120,3 +121,41 @@ def test_pause_that_cannot_be_recorded(daemon):
     daemon.process.wait()
     daemon.start()
     assert daemon.account()["state"] == "paused"
+
+
+def test_pause_outlives_trouble_with_the_disk(daemon):
+    """What could not be read at the start is read when it can be, and not overwritten."""
+    run_once(daemon)
+    daemon.call("Pause", account="alice")
+    daemon.stop()
+    path = os.path.join(daemon.state, "mailmig.db")
+    os.rename(path, path + ".away")
+    os.mkdir(path)  # nothing that SQLite can open
+    daemon.start()
+    assert daemon.account()["state"] == "never-run"
+    os.rmdir(path)
+    os.rename(path + ".away", path)
+    assert daemon.call("Run", accounts=["alice"])["error"] == CONTROL + "AccountPaused"
+    assert daemon.account()["state"] == "paused"
+
+
+def test_pause_outlives_a_corrupt_file(make):
+    daemon = make(["alice", "bob"]).start()
+    for _ in range(30):
+        run_once(daemon, "bob")
+    daemon.call("Pause", account="alice")
+    path = os.path.join(daemon.state, "mailmig.db")
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        pages = db.execute("PRAGMA page_count").fetchone()[0]
+    with open(path, "r+b") as f:
+        f.seek(4096)
+        f.write(b"\xa5" * 4096 * (pages - 1))
+    with sqlite3.connect(path) as db:  # the daemon's own cache would hide it
+        db.execute("PRAGMA user_version = 3")
+    run_once(daemon, "bob")
+    assert "corrupt" in daemon.log()
+    daemon.signal(signal.SIGKILL)
+    daemon.process.wait()
+    daemon.start()
+    assert daemon.account("alice")["state"] == "paused"

@@ -12,6 +12,7 @@ import pytest
 
 from daemon_rig import eventually, make  # noqa: F401  pylint: disable=unused-import
 from harness import scratch
+from harness.fakedaemon import FakeDaemon
 from harness.mailmig import program
 from harness.manager import Manager
 
@@ -223,6 +224,17 @@ def test_another_daemon_is_not_that_of_the_timers(machine):
                                               "TimersCalendar")["TimersCalendar"]
 
 
+def test_the_daemon_finds_systemd_again(machine):
+    """After an upgrade of systemd, say."""
+    def knows():
+        return machine.daemon.account("bob")["timer"]["enabled"]
+
+    machine.ctl("enable", "bob")
+    assert knows()
+    machine.manager.systemctl("daemon-reexec")
+    eventually(knows, "the daemon lost systemd")
+
+
 def test_a_timer_runs_its_account(machine):
     """From the timer to the worker and back: the unit's result is the run's."""
     m = machine
@@ -268,13 +280,23 @@ def test_stopping_the_unit_cancels_the_run(machine):
 # ---- who may not, and what is not there ----
 
 def test_others_may_read_and_not_change():
+    """They are told who may; for a reload that is no failure, as the daemon has done its part."""
     skip_without_root()
     public = scratch.directory()
     os.chmod(public, 0o755)
     tool = shutil.copy(program("mailmigctl"), public)
     nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     try:
-        with Manager() as manager:
+        with Manager() as manager, FakeDaemon() as daemon:
+            daemon.on["Reload"] = lambda call: call.reply(accounts=1)
+            os.chmod(daemon.dir, 0o755)
+            os.chmod(daemon.path, 0o777)
+            os.symlink(daemon.path, manager.control)
+            done = manager.inside(*nobody, tool, "reload")
+            assert done.stdout == "the new configuration is in force: 1 account\n"
+            assert done.stderr == ("  timers get changed schedules when root does it: sudo "
+                                   "mailmigctl reload\n")
+
             manager.systemctl("enable", "--now", "mailmig@alice.timer")
             done = manager.inside(*nobody, tool, "disable", "alice", check=False)
             assert done.returncode == 4

@@ -376,6 +376,7 @@ def test_versions_agree():
     header = re.search(r'define MAILMIG_VERSION "([^"]+)"', sources.text("include/mailmig/base.h"))
     assert news == version
     assert header.group(1) == version
+    assert set(re.findall(r"mailmig_(.+?)-1_amd64\.deb", sources.text(README))) == {version}
     for name in PAGES:
         assert page(name).split("\n")[0].split('"')[1] == "mailmig " + version
     for name in ("mailmigd", "mailmigctl", "mailmig-worker", "mailmig-generator"):

@@ -21,6 +21,8 @@ from . import root
 
 Result = collections.namedtuple("Result", "rc out err")
 
+GROUP = "mailmig-test-"
+
 BOOT_TIMEOUT = 60
 COMMAND_TIMEOUT = 60
 STOP_TIMEOUT = 20
@@ -122,8 +124,10 @@ class Machine:
 
     def start(self):
         tree = root.provide()
-        name = "mailmig-test-%d" % os.getpid()
-        self._groups = [base / name for base in _hierarchies()]
+        self._groups = [base / (GROUP + str(os.getpid())) for base in _hierarchies()]
+        for group in self._groups:
+            for left in group.parent.glob(GROUP + "*"):
+                _remove_group(left)  # of tests that were killed; those with processes stay
         for group in self._groups:
             group.mkdir()
         try:

@@ -54,7 +54,7 @@ def test_credential(site, encrypted):
 
     # By hand there is no unit that has them; what to do is said.
     by_hand = site.machine.run("mailmigctl run %s" % account.name, check=False)
-    assert by_hand.rc == 3 and "systemctl start mailmig@" in by_hand.err, by_hand
+    assert by_hand.rc == 3 and "systemctl start mailmig@" in by_hand.out, by_hand
 
     # A changed one is there for the next run, and needs no reload.
     for server in (site.origin, site.destination):
