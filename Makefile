@@ -18,7 +18,7 @@ UNITDIR ?= $(call systemd_dir,systemdsystemunitdir,/usr/lib/systemd/system)
 GENERATORDIR ?= $(call systemd_dir,systemdsystemgeneratordir,/usr/lib/systemd/system-generators)
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
-CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
+CATALOGDIR ?= $(call systemd_dir,catalogdir,/usr/lib/systemd/catalog)
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
 # Without the build dependencies, demo and check still have to start: their first step installs them.

@@ -54,7 +54,9 @@ static void put_state(FILE *f, const struct look *l, const json_t *a)
 	label(f, "State:");
 	put_clean(f, member_str(a, "state"));
 	if (json_is_true(json_object_get(a, "paused"))) {
-		fputs("; it goes on with: mailmigctl resume ", f);
+		if (strcmp(member_str(a, "state"), "paused") != 0)
+			fputs(", and paused after that", f);
+		fputs("; end the pause with: mailmigctl resume ", f);
 		put_clean(f, member_str(a, "name"));
 	}
 	fputc('\n', f);

@@ -406,6 +406,10 @@ static int write_result(struct run *r, const struct run_summary *s, struct run_f
 	folder_log_take(&r->folders, folders);
 	q = history_finish(r->daemon->history, s, folders, &err);
 	daemon_report_history(r->daemon, q, &err);
+	if (q >= 0) {
+		save_unsaved(r->daemon);
+		note_save_unsaved(r->daemon);
+	}
 	return q;
 }
 
@@ -430,10 +434,6 @@ static void keep_result(struct run *r, struct run_summary *s, struct run_folders
 			record->last_success_usec = record->last.finished_usec;
 	}
 	free(folders->json);
-	if (written >= 0) {
-		save_unsaved(d);
-		note_save_unsaved(d);
-	}
 }
 
 static void take_back_batch(struct daemon *d, uint64_t batch)

@@ -128,10 +128,11 @@ static int resolve_credential(const char *account, const char *name, struct secr
 	int r = secret_from_credential(name, ret, reterr);
 
 	if (r == -ENOENT)
-		(void)mm_err_class(reterr, MM_CLASS_CONFIG,
-				   "put it into /etc/credstore.encrypted (systemd-creds encrypt "
-				   "--name=%s), then: systemctl start mailmig@%s.service",
-				   name, account);
+		(void)mm_err_class(
+			reterr, MM_CLASS_CONFIG,
+			"put it into /etc/credstore.encrypted (systemd-creds encrypt "
+			"--name=%s), then: systemctl start mailmig@%s.service",
+			name, account);
 	return r;
 }
 
@@ -180,7 +181,8 @@ static int run_engine(struct worker *w)
 
 	r = worker_resolve(w->job, &w->job->origin, "origin", &origin, &w->error);
 	if (r == 0)
-		r = worker_resolve(w->job, &w->job->destination, "destination", &destination, &w->error);
+		r = worker_resolve(w->job, &w->job->destination, "destination", &destination,
+				   &w->error);
 	if (r == 0 && engine_new(w->job, origin, destination, &w->hooks, &w->engine) < 0)
 		r = mm_err_oom(&w->error);
 	if (r == 0 && pthread_create(&thread, NULL, engine_thread, w) != 0)

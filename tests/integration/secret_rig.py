@@ -3,11 +3,13 @@
 
 import os
 import subprocess
+import threading
 
 import pytest
 
 from harness import corpus
 from harness.mailmig import Result
+from harness.proxy import Proxy
 
 SECRET = b"horse\xc3\xa4\xfe\"\\{battery}'staple 7"
 
@@ -52,3 +54,23 @@ def store_both(mm):
     for side in ("origin", "destination"):
         got = ctl(mm, "secret", "set", "alice." + side, stdin=SECRET + b"\n")
         assert got.rc == 0, got.err
+
+
+class Held:
+    """A run that stands still at the first bodies, both sides logged in. In the clear, so that
+    nothing but our own code handles the secrets."""
+
+    def __init__(self, origin):
+        self.reached, self.go = threading.Event(), threading.Event()
+        self.proxy = Proxy(origin, at_line=(r"BODY\.PEEK\[\]", self._hold))
+
+    def _hold(self, *_):
+        self.reached.set()
+        self.go.wait(30)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.go.set()
+        self.proxy.stop()

@@ -7,15 +7,13 @@ import re
 import shutil
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
 from harness import corpus
 from harness.mailmig import program
-from harness.proxy import Proxy
-from secret_rig import (SECRET, credentials, ctl, store_both,
+from secret_rig import (SECRET, Held, credentials, ctl, store_both,
                         stored_pair)  # pylint: disable=unused-import
 
 # pylint: disable=redefined-outer-name
@@ -68,26 +66,6 @@ def is_sanitized():
     return "asan" in str(os.environ.get("MAILMIG_BUILD", ""))
 
 
-class Held:
-    """A run that stands still at the first fetch, both sides logged in. In the clear, so that
-    nothing but our own code handles the secrets."""
-
-    def __init__(self, origin):
-        self.reached, self.go = threading.Event(), threading.Event()
-        self.proxy = Proxy(origin, at_line=("(?i)FETCH", self._hold))
-
-    def _hold(self, *_):
-        self.reached.set()
-        self.go.wait(30)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.go.set()
-        self.proxy.stop()
-
-
 @pytest.mark.skipif(is_sanitized(), reason="a sanitizer keeps what was freed")
 @pytest.mark.parametrize("kind", ("stored", "credential", "file", "inline"))
 def test_memory(make_pair, mm, origin, kind):
@@ -99,7 +77,7 @@ def test_memory(make_pair, mm, origin, kind):
             "credential": {"password_credential": "s"}, "inline": {}}[kind]
     with Held(origin) as held:
         pair = make_pair(password=secret, via_origin=held.proxy, origin_keys=keys,
-                         destination_keys=keys)
+                         destination_keys=keys, limits={"connections": 1})
         if kind == "inline":
             for side in ("origin", "destination"):
                 del mm.accounts[-1][side]["password_file"]

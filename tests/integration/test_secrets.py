@@ -16,7 +16,7 @@ import pytest
 
 from harness import corpus
 from harness.mailmig import program
-from secret_rig import (SECRET, STORED, credentials, ctl, store_both,
+from secret_rig import (SECRET, STORED, Held, credentials, ctl, store_both,
                         stored_pair)  # pylint: disable=unused-import
 
 # pylint: disable=redefined-outer-name
@@ -91,6 +91,29 @@ def test_credentials_of_the_daemon(make_pair, mm):
         mm, "wrong", **{"bob@dest": b"wrong"})})
     assert rc == 5
     assert "destination" in error(done[pair.account])
+
+
+def test_credentials_outlive_the_daemon(make_pair, mm, origin):
+    """A unit's client brings them again to the daemon that comes after a killed one."""
+    with Held(origin) as held:
+        pair = make_pair(password=SECRET, via_origin=held.proxy, origin_keys=CRED,
+                         destination_keys={"password_credential": "bob@dest"})
+        with pair.at_origin() as client:
+            corpus.simple(client, "INBOX", 3)
+        mm.start()
+        directory = credentials(mm, **{"origin-secret": SECRET, "bob@dest": SECRET})
+        with subprocess.Popen(mm.command("run", "--from-unit", pair.account),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              env={**mm._environment(), "CREDENTIALS_DIRECTORY": directory}
+                              ) as process:
+            assert held.reached.wait(30)
+            mm.kill()
+            held.go.set()
+            mm.start()
+            _, err = process.communicate(timeout=50)
+            assert process.returncode == 0, err
+        assert mm.account_status(pair.account)["last_run"]["result"] == "ok"
+        pair.assert_equal()
 
 
 def test_credentials_of_a_local_run(make_pair, mm):

@@ -330,12 +330,11 @@ def test_without_systemd(make):  # noqa: F811
 
 def test_a_bus_that_says_nothing(make):  # noqa: F811
     """Nobody waits for ever: not mailmigctl, and the status not even a second."""
-    path = scratch.directory()
+    daemon = make(ACCOUNTS)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
-        deaf.bind(path + "/bus")
+        deaf.bind(daemon.dir + "/bus")
         deaf.listen(8)
-        address = "unix:path=%s/bus" % path
-        daemon = make(ACCOUNTS)
+        address = "unix:path=%s/bus" % daemon.dir
         daemon.env["DBUS_SYSTEM_BUS_ADDRESS"] = address
         daemon.start()
         with daemon.client() as c:
@@ -345,4 +344,3 @@ def test_a_bus_that_says_nothing(make):  # noqa: F811
                 assert not answer["parameters"]["status"]["accounts"][0]["timer"]["enabled"]
         done = ctl("disable", "alice", DBUS_SYSTEM_BUS_ADDRESS=address)
         assert done.returncode == 4 and "cannot reach systemd" in done.stderr
-    scratch.remove(path)

@@ -136,7 +136,7 @@ def test_what_breaks_when_it_changes(units):
     service = keys((units / "mailmig@.service").read_text())
     assert "Requires" not in service and "mailmigd.service" not in str(service["Wants"])
     assert "TimeoutStartSec" not in service and service["StartLimitIntervalSec"] == ["0"]
-    assert service["ExecStart"][0].endswith("/mailmigctl run --from-unit %i")
+    assert service["ExecStart"][0].endswith("/mailmigctl run --from-unit -- %i")
     assert "Install" not in (units / "mailmig@.service").read_text()
 
 

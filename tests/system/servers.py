@@ -86,8 +86,13 @@ class Server:
         machine.write("/etc/systemd/system/%s.service" % name, UNIT.format(**values))
 
     def add_user(self, user, password="secret"):
+        """Or give one another password."""
         self.users[user] = password
-        self.machine.write("/srv/%s/users/%s" % (self.name, user), "%s:{PLAIN}%s\n" % (user, password))
+        self.machine.write("/srv/%s/users/%s" % (self.name, user),
+                           "%s:{PLAIN}%s\n" % (user, password))
+        # A file that was read in this second is not looked at again.
+        self.machine.wait_for("doveadm -c /srv/%s/dovecot.conf auth test %s '%s'" % (
+            self.name, user, password))
 
     def client(self, user):
         """A Client of the machine's network; use it as a context manager."""
@@ -117,6 +122,5 @@ def start(machine, ca):
     for server in pair:
         machine.run("systemctl enable --now %s.service" % server.name)
     for server in pair:
-        server.add_user("probe")
-        machine.wait_for("doveadm -c /srv/%s/dovecot.conf auth test probe secret" % server.name)
+        server.add_user("nobody")  # returns when it serves
     return pair

@@ -27,6 +27,7 @@ static void test_attention(void **state)
 		 "interrupted"},
 		{"{\"state\":\"running\",\"last_run\":{\"result\":\"failed\"}}", NULL},
 		{"{\"state\":\"queued\",\"last_run\":{\"result\":\"failed\"}}", NULL},
+		{"{\"state\":\"paused\",\"last_run\":{\"result\":\"failed\"}}", NULL},
 		{"{}", NULL},
 	};
 
