@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_follow.h"
 
+#include <inttypes.h>
 #include <mailmig/clock.h>
 #include <mailmig/log.h>
 #include <mailmig/text.h>
@@ -51,6 +52,13 @@ static int print_summary(struct follow *w, struct board_run *run, const json_t *
 		}
 	}
 	run_view_summary(t->out, &t->look, &s, &run->reasons, is_quiet(w));
+	/* The last words of `systemctl status mailmig@NAME.service`. */
+	if (ctl_has(&w->c->args, OPT_FROM_UNIT))
+		(void)sd_notifyf(0,
+				 "STATUS=%s: %" PRIu64 " copied, %" PRIu64
+				 " already there, %" PRIu64 " skipped, %" PRIu64 " failed",
+				 member_str(o, "result"), s.copied, s.present, s.skipped,
+				 s.failed);
 	run_summary_done(&s);
 	return 0;
 }

@@ -381,36 +381,38 @@ static void keep_folders(struct record *record, struct run_folders *folders)
 	*folders = (struct run_folders){0};
 }
 
-/* Write what could not be written when it happened. */
-static void save_unsaved(struct daemon *d)
+/* Write the last run of an account, when that could not be done when it ended. */
+static void save_last(struct daemon *d, struct record *record)
 {
 	struct mm_err err;
 
-	for (size_t i = 0; i < d->config->n_accounts; i++) {
-		struct record *record = &d->records[i];
-
-		if (!record->unsaved ||
-		    history_finish(d->history, &record->last, &record->folders, &err) < 0)
-			continue;
-		record->unsaved = false;
-		keep_folders(record, &(struct run_folders){0});
-	}
+	if (!record->unsaved ||
+	    history_finish(d->history, &record->last, &record->folders, &err) < 0)
+		return;
+	record->unsaved = false;
+	keep_folders(record, &(struct run_folders){0});
 }
 
 /* Into the history. 0 or -EIO; *folders is the caller's. */
 static int write_result(struct run *r, const struct run_summary *s, struct run_folders *folders)
 {
+	struct daemon *d = r->daemon;
+	struct record *record = daemon_record(d, r->account);
 	struct mm_err err = {0};
 	int q;
 
+	if (record)
+		save_last(d, record); /* before this one: the folders of the newest are kept */
 	folder_log_take(&r->folders, folders);
-	q = history_finish(r->daemon->history, s, folders, &err);
-	daemon_report_history(r->daemon, q, &err);
-	if (q >= 0) {
-		save_unsaved(r->daemon);
-		note_save_unsaved(r->daemon);
-	}
-	return q;
+	q = history_finish(d->history, s, folders, &err);
+	daemon_report_history(d, q, &err);
+	if (q < 0)
+		return q;
+
+	for (size_t i = 0; i < d->config->n_accounts; i++)
+		save_last(d, &d->records[i]);
+	note_save_unsaved(d);
+	return 0;
 }
 
 /* Into memory; written: what write_result() said. Takes both over. */

@@ -104,8 +104,9 @@ def test_full_disk_for_the_history(make):
                    check=True)
     run_once(daemon, copied=4)
     runs = daemon.call("History", account="alice")["parameters"]["runs"]
-    assert [r["result"] for r in runs][0] == "ok"
+    assert [r["result"] for r in runs] == ["ok", "partial", "ok"]
     assert daemon.account()["last_run"]["copied"] == 4
+    assert daemon.account()["last_run"]["folders"] == []
 
 
 # ---- configuration ----

@@ -100,6 +100,8 @@ def test_progress_for_systemd_and_one_summary(fake, notify, start):
     assert out.startswith("alice: done in ")
     assert out.count("copied") == 1 and "312/1200" not in out  # no lines of progress
     assert fake.calls == [("Run", {"accounts": ["alice"]}, True)]
+    assert notify.until("copied") == ("STATUS=ok: 7 copied, 0 already there, 0 skipped, "
+                                      "0 failed")
 
 
 @pytest.mark.parametrize("code, result", [(1, "partial"), (5, "failed"), (9, "cancelled")])
