@@ -53,7 +53,7 @@ def units_to_verify(tree, tmp_path_factory):
     path = tmp_path_factory.mktemp("units")
     for name in UNITS:
         text = (tree / systemd_dir("systemdsystemunitdir") / name).read_text()
-        (path / name).write_text(text.replace("=/usr/", "=%s/usr/" % tree))
+        (path / name).write_text(re.sub(r"(=\+?)/usr/", r"\g<1>%s/usr/" % tree, text))
     root = path / "root"
     (root / "etc").mkdir(parents=True)
     (root / "etc/mailmig.conf").write_text(CONFIG)
