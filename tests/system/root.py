@@ -114,13 +114,15 @@ def provide():
         raise Unavailable("this distribution has no codename")
     with _lock():
         tree = CACHE / _key(suite)
-        if tree.exists() and time.time() - tree.stat().st_mtime < OLD:
-            return tree
-        for path in CACHE.iterdir():  # of another content, too old, or half made
-            if path.is_dir():
-                shutil.rmtree(path)
         new = CACHE / "new"
-        _run("debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), suite,
+        for path in CACHE.iterdir():  # too old, or half made
+            if path.is_dir() and (path == new or time.time() - path.stat().st_mtime > OLD):
+                shutil.rmtree(path)
+        if tree.exists():
+            return tree
+        # What it mounts goes with its mount namespace, however it ends.
+        _run("unshare", "--mount", "--propagation", "private",
+             "debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), suite,
              str(new), _mirror(suite))
         _prepare(new)
         os.utime(new)

@@ -73,8 +73,8 @@ class Account:
             self.name, " ".join(fields))
         return [json.loads(line) for line in self.site.machine.out(command).splitlines()]
 
-    def wait_for_state(self, *states, timeout=30):
-        return wait_for(lambda: self.state() in states, "%s to be %s" % (self.name, states), timeout)
+    def wait_for_state(self, state):
+        return wait_for(lambda: self.state() == state, "%s to be %s" % (self.name, state))
 
     def wait_until_arrived(self, timeout=30):
         def question():
@@ -133,15 +133,16 @@ class Site:
         self.reload()
 
     def reload(self, check=True):
-        return self.machine.run("systemctl reload mailmigd && systemctl daemon-reload", check)
+        return self.machine.run("systemctl reload mailmigd", check)
 
-    def new_account(self, name=None, messages=MESSAGES, password="secret", server="old", origin=None,
-                    destination=None, **keys):
+    def new_account(self, name=None, messages=MESSAGES, password="secret", server="old",
+                    origin=None, destination=None, **keys):
         """Account with a user of its own and so many messages; the daemon has read it. origin,
         destination: the secret of that end, as keys; else it is in a file."""
         account = Account(self, name or new_name())
         entry = {"name": account.name}
-        for end, where, secret in (("origin", server, origin), ("destination", "new", destination)):
+        for end, where, secret in (("origin", server, origin),
+                                   ("destination", "new", destination)):
             secret = secret or {"password_file": self.secret(account.name + "-" + end, password)}
             entry[end] = {"server": where, "user": account.name, **secret}
         for each in (self.origin, self.destination):
@@ -166,8 +167,8 @@ class Site:
 
     @contextlib.contextmanager
     def held(self, messages=MESSAGES, octets=8000, **keys):
-        """An account whose origin falls silent in the middle of its first run, after so many octets.
-        Yields it and what makes the origin go on."""
+        """An account whose origin falls silent in the middle of its first run, after so many
+        octets. Yields it and what makes the origin go on."""
         with self.machine.network():
             gate = Gate(self.origin, octets)
         with gate:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon as a service: woken by its socket, watched, killed, stopped, and who may talk to it."""
+"""The daemon as a service: woken by its socket, watched, killed, stopped; who may talk to it."""
 
 import re
 import time
@@ -14,6 +14,11 @@ DROP_IN = "/run/systemd/system/mailmigd.service.d/test.conf"
 
 def main_pid(machine):
     return int(machine.out("systemctl show --value -p MainPID mailmigd.service"))
+
+
+def restarts(machine):
+    """How often systemd has started it again by itself."""
+    return int(machine.out("systemctl show --value -p NRestarts mailmigd.service"))
 
 
 def workers(machine):
@@ -74,8 +79,8 @@ def test_sandbox_holds(site):
         assert level <= 1.3, text
     pid = main_pid(machine)
     status = machine.read("/proc/%d/status" % pid)
-    assert re.search(r"^CapEff:\s0+$", status, re.M) and re.search(r"^NoNewPrivs:\s1$", status, re.M)
-    assert re.search(r"^Seccomp:\s2$", status, re.M)
+    for line in (r"CapEff:\s0+", r"NoNewPrivs:\s1", r"Seccomp:\s2"):
+        assert re.search("^%s$" % line, status, re.M), line
     assert re.search(r"core file size +0 ", machine.read("/proc/%d/limits" % pid))
 
 
@@ -92,6 +97,7 @@ def test_watchdog(site, impatient):  # pylint: disable=unused-argument
         wait_for(lambda: main_pid(machine) not in (0, old), "a new daemon", 20)
         entries = machine.out("journalctl --no-pager -u mailmigd -n 50")
         assert "Watchdog timeout" in entries, entries
+        assert restarts(machine) == 1
 
         release()
         account.wait_until_arrived()
@@ -112,7 +118,8 @@ def test_killed_daemon(site, impatient):  # pylint: disable=unused-argument
 
         machine.run("kill -KILL %d" % old)
         wait_for(lambda: main_pid(machine) not in (0, old), "a new daemon", 20)
-        assert not theirs[0] in workers(machine), "an orphan"
+        assert restarts(machine) == 1
+        assert theirs[0] not in workers(machine), "an orphan"
 
         account.wait_for_state("running")
         assert len(workers(machine)) == 1

@@ -35,6 +35,7 @@ def test_upgrade_with_a_run_going_on(installed):
         account.wait_for_state("running")
         config = machine.read("/etc/mailmig.conf")
         old_pid = machine.out("systemctl show --value -p MainPID mailmigd")
+        waiting = machine.out("systemctl show --value -p MainPID %s" % account.service)
 
         machine.run("apt install %s" % newer, timeout=90)
         assert version(machine).endswith("-2 installed")
@@ -44,6 +45,7 @@ def test_upgrade_with_a_run_going_on(installed):
         assert machine.out("systemctl is-enabled %s" % account.timer) == "enabled"
 
         # The unit has waited, and the run goes on.
+        assert machine.out("systemctl show --value -p MainPID %s" % account.service) == waiting
         assert machine.out("systemctl is-active %s" % account.service, check=False) == "activating"
         account.wait_for_state("running")
         release()

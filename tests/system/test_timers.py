@@ -133,8 +133,7 @@ def test_reload_with_a_broken_file(site):
     assert next_elapse(machine, account), "a timer that never fires again"
 
     machine.run("rm %s" % own)
-    machine.run("mailmigctl reload")
-    machine.run("systemctl daemon-reload")
+    machine.run("systemctl reload mailmigd")
     assert machine.out(waiting) == "waiting"
     assert next_elapse(machine, account) == before
     site.remove_account(account)
@@ -156,7 +155,7 @@ def test_invalid_schedule(site):
     assert "31:08" in entry, entry
 
     machine.path(path).write_text(right, encoding="utf-8")
-    machine.run("mailmigctl reload && systemctl daemon-reload")
+    machine.run("mailmigctl reload")
     assert " 21:08:" in next_elapse(machine, account)[0]
     site.remove_account(account)
 
@@ -197,6 +196,24 @@ def test_verbs_over_the_bus(site):
     machine.run("systemctl enable --now mailmig@nobody.timer")
     assert "nobody" in machine.out("mailmigctl timers")
     machine.run("systemctl disable --now mailmig@nobody.timer")
+    site.remove_account(account)
+
+
+def test_paused_account(site):
+    """Its timer goes on, its unit does not fail, and nothing runs, also after a restart."""
+    machine = site.machine
+    account = site.new_account()
+    machine.run("mailmigctl pause %s" % account.name)
+    machine.run("systemctl restart mailmigd")
+    machine.run("systemctl start %s" % account.service)
+    assert account.state() == "paused" and account.copied() == 0
+    assert account.journal("MESSAGE_ID=" + START) == []
+
+    machine.run("mailmigctl resume %s" % account.name)
+    machine.run("systemctl start %s" % account.service)
+    assert account.arrived()
+    log = machine.out("mailmigctl log %s" % account.name)
+    assert "run done: %d copied" % account.copied() in log, log
     site.remove_account(account)
 
 
