@@ -43,6 +43,8 @@ def test_upgrade_with_a_run_going_on(installed):
         assert machine.read("/etc/mailmig.conf") == config
         assert machine.exists("/etc/mailmig/keep-me")
         assert machine.out("systemctl is-enabled %s" % account.timer) == "enabled"
+        # What somebody has stopped stays so.
+        assert machine.out("systemctl is-active %s" % account.timer, check=False) == "inactive"
 
         # The unit has waited, and the run goes on.
         assert machine.out("systemctl show --value -p MainPID %s" % account.service) == waiting
@@ -59,6 +61,8 @@ def test_installed_again(installed):
     """Removing keeps configuration and state: the next installation goes on with them."""
     machine = installed.machine
     account = installed.new_account(schedule="1s")
+    stopped = installed.new_account(schedule="1s")
+    machine.run("systemctl enable %s" % stopped.timer)
     machine.run("systemctl enable --now %s" % account.timer)
     account.wait_until_arrived()
 
@@ -72,6 +76,8 @@ def test_installed_again(installed):
     account.fill(3)
     machine.run("apt install ./%s" % installed.package.name)
     assert machine.out("systemctl is-active %s" % account.timer) == "active"
+    assert machine.out("systemctl is-active %s" % stopped.timer, check=False) == "inactive"
+    assert not machine.exists("/etc/mailmig/.timers-stopped")
     account.wait_until_arrived()
     assert account.status()["totals"]["messages"] == account.copied()
 
