@@ -62,6 +62,8 @@ struct cfg {
 	char *path; /* absolute, of the main file */
 	struct cfg_file **files;
 	size_t n_files;
+	struct cfg_group *groups; /* see groups.h */
+	size_t n_groups;
 	char *guessed_dir; /* accounts_dir of a main file that has no tree; or NULL */
 	bool incomplete;   /* a file is missing: a name not found may be in there */
 	struct complaints complaints;
@@ -74,6 +76,9 @@ void cfg_done(struct cfg *cfg);
 
 /* The i-th entry of a list at the top of a file; NULL past the end. Borrowed. */
 const config_setting_t *cfg_entry(const struct cfg_file *f, const char *list, int i);
+
+/* The same over its accounts, then its groups: what has a name, a schedule and units. */
+const config_setting_t *cfg_runnable(const struct cfg_file *f, int i);
 
 /* Where a setting stands: the included file's name, else the file's. Borrowed. */
 const char *cfg_setting_file(const struct cfg_file *f, const config_setting_t *s);
@@ -218,7 +223,7 @@ struct global_values { /* keys_global */
 };
 
 struct account_values { /* keys_account */
-	struct config_account account;
+	struct config_account account; /* of a group: file is its accounts_file */
 	uint64_t timeout_usec;
 };
 
@@ -237,6 +242,9 @@ void check_complain(struct check *c, const config_setting_t *s, const char *fmt,
 /* Complain when the setting's value is not what its row allows. name: as shown. */
 void check_value(struct check *c, const config_setting_t *s, const struct key *k,
 		 const char *name);
+
+/* What is wrong with a text, "is ...; write ..."; NULL: nothing. */
+const char *text_wrong(const struct key *k, const char *value);
 
 const char *rule_host(const char *s);
 const char *rule_user(const char *s);
@@ -275,6 +283,7 @@ struct name_index {
 	size_t n;
 };
 
+/* list NULL: accounts and groups, which share one name space. */
 int name_index_make(const struct cfg *cfg, const char *list, struct name_index *ret);
 const struct name_ref *name_index_find(const struct name_index *i, const char *name);
 void name_index_done(struct name_index *i);
