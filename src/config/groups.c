@@ -153,7 +153,7 @@ static bool take_value(struct reader *r, char *const *fields, size_t column, uns
 		COMPLAIN(r, line, "%s %s", name, wrong);
 	else if (wrong)
 		COMPLAIN(r, line, "%s = \"%s\" %s", name, shown(buf, v), wrong);
-	*ret = *v ? v : NULL;
+	*ret = *v && !wrong ? v : NULL;
 	return !wrong;
 }
 
@@ -283,11 +283,17 @@ static int read_text(struct check *c, const config_setting_t *s, const char *pat
 		     struct buf *ret)
 {
 	_cleanup_(closep) int fd = -1;
+	char buf[CONFIG_SHOWN_MAX];
 	struct mm_err err = {0};
 	ssize_t n = 1;
 	int r;
 
 	fd = secret_open_file(path, &err);
+	if (fd == -ENOENT) {
+		check_complain(c, s, "accounts_file \"%s\" cannot be read: %s; %s",
+			       shown(buf, path), strerror(ENOENT), cfg_read_advice(fd));
+		return fd;
+	}
 	if (fd < 0) {
 		check_complain(c, s, "accounts_file: %s; %s", err.text, err.advice);
 		return fd;

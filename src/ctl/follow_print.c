@@ -189,7 +189,9 @@ static int learn_runs(struct follow *w, const json_t *runs)
 			return r;
 		if (run->seen_usec == 0)
 			run->seen_usec = clock_usec();
-		is_group &= strcmp(member_str(o, "account"), w->c->args.names[0]) != 0;
+		if (is_group)
+			is_group =
+				strcmp(member_str(o, "account"), w->c->args.names[0]) != 0;
 	}
 	/* The name of the unit's group stood for its members until they were known. */
 	if (is_group && i > 0)
