@@ -336,7 +336,8 @@ static int take_servers(const struct cfg_file *f, struct config *c)
 }
 
 static int add_account(const struct cfg_file *f, const config_setting_t *entry,
-		       const struct member *member, struct config *c, const struct job *defaults)
+		       const struct member *member, struct config *c,
+		       const struct job *defaults)
 {
 	int r = grow(&c->accounts, c->n_accounts, sizeof(*c->accounts));
 

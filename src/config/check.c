@@ -158,8 +158,8 @@ int name_index_make(const struct cfg *cfg, const char *list, struct name_index *
 	for (size_t f = 0; f < cfg->n_files; f++) {
 		const struct cfg_file *file = cfg->files[f];
 
-		for (int i = 0;
-		     (e = list ? cfg_entry(file, list, i) : cfg_runnable(file, i)); i++) {
+		for (int i = 0; (e = list ? cfg_entry(file, list, i) : cfg_runnable(file, i));
+		     i++) {
 			int r = add_ref(&index, file, e);
 
 			if (r < 0)

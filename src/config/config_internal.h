@@ -222,7 +222,7 @@ struct global_values { /* keys_global */
 	int stop_on_error;
 };
 
-struct account_values { /* keys_account */
+struct account_values {                /* keys_account */
 	struct config_account account; /* of a group: file is its accounts_file */
 	uint64_t timeout_usec;
 };

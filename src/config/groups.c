@@ -70,8 +70,8 @@ static bool is_ours(struct reader *r, unsigned line, const char *first, size_t n
 		COMPLAIN(r, line, "JSON is not in this version; write CSV, and " HEADER);
 	else if (n == 1 && strchr(first, ';'))
 		COMPLAIN(r, line,
-			 "lines with ';' are not in this version; write CSV with ',', and "
-			 HEADER);
+			 "lines with ';' are not in this version; write CSV with ',', "
+			 "and " HEADER);
 	else
 		return true;
 	return false;
@@ -170,7 +170,8 @@ static bool take_name(struct reader *r, char *const *fields, struct member *m)
 	if (config_account_name_ok(m->name))
 		return true;
 	COMPLAIN(r, m->line,
-		 "origin_user = \"%s\" cannot be the member's name; add a column name, with 1 to "
+		 "origin_user = \"%s\" cannot be the member's name; add a column name, with 1 "
+		 "to "
 		 "64 of A-Z a-z 0-9 _ . @ -",
 		 shown(buf, m->name));
 	return false;
@@ -338,8 +339,7 @@ static void group_done(struct cfg_group *g)
 	free(g->members);
 }
 
-int groups_add(struct check *c, const config_setting_t *entry,
-	       const struct member_rules *rules)
+int groups_add(struct check *c, const config_setting_t *entry, const struct member_rules *rules)
 {
 	const config_setting_t *s = config_setting_get_member(entry, "accounts_file");
 	const char *value = setting_text(entry, "accounts_file");

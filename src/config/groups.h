@@ -7,8 +7,7 @@
 /* Groups: entries whose accounts stand in a file of their own, one a line (groups.c; the lines
  * themselves: csv.c). */
 
-#define RULE_ITSELF                                                                            \
-	"origin and destination are the same mailbox; name another user or server"
+#define RULE_ITSELF "origin and destination are the same mailbox; name another user or server"
 
 enum side {
 	ORIGIN,

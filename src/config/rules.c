@@ -312,8 +312,8 @@ static bool rule_group_side(struct check *c, const config_setting_t *group, cons
 	return !(server && member(server, "admin_user"));
 }
 
-/* The state of account "x" is in accounts/x.db, x.db-wal, x.lock; that of a group is a directory
- * of its name beside them. */
+/* The state of account "x" is in accounts/x.db, x.db-wal, x.lock; that of a group is a
+ * directory of its name beside them. */
 static void rule_group_name(struct check *c, const config_setting_t *group)
 {
 	const char *name = setting_text(group, "name");

@@ -106,8 +106,8 @@ int source_daemon_new(struct ctl *c, const json_t *parameters, struct source **r
 /* Its last answer, all NULL before there is one; borrowed. */
 const struct varlink_reply *source_daemon_last(const struct source *s);
 
-/* The same for one account or group on behalf of mailmig@NAME.service: a daemon that goes away is
- * waited for, and the runs joined again. account: borrowed. 0 or -errno. */
+/* The same for one account or group on behalf of mailmig@NAME.service: a daemon that goes away
+ * is waited for, and the runs joined again. account: borrowed. 0 or -errno. */
 int source_unit_new(struct ctl *c, const char *account, json_t *parameters, struct source **ret,
 		    struct mm_err *reterr);
 

@@ -25,7 +25,8 @@ static bool is_quiet(const struct follow *w)
 	return ctl_has(&w->c->args, OPT_QUIET);
 }
 
-/* The last words of `systemctl status mailmig@NAME.service`: of a group, over all that ended. */
+/* The last words of `systemctl status mailmig@NAME.service`: of a group, over all that ended.
+ */
 static void tell_end(struct follow *w, const char *result, const struct run_summary *s)
 {
 	char several[64];
@@ -190,8 +191,7 @@ static int learn_runs(struct follow *w, const json_t *runs)
 		if (run->seen_usec == 0)
 			run->seen_usec = clock_usec();
 		if (is_group)
-			is_group =
-				strcmp(member_str(o, "account"), w->c->args.names[0]) != 0;
+			is_group = strcmp(member_str(o, "account"), w->c->args.names[0]) != 0;
 	}
 	/* The name of the unit's group stood for its members until they were known. */
 	if (is_group && i > 0)

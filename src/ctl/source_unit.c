@@ -9,8 +9,8 @@
 
 /* What mailmig@NAME.service waits for: the run of its account, or the runs of its group, also
  * over a restart of the daemon, which takes an interrupted run up again. A source of the daemon
- * in another coat: when that breaks off, look for the daemon until it is back, and join what has
- * not ended.
+ * in another coat: when that breaks off, look for the daemon until it is back, and join what
+ * has not ended.
  *
  * The connection can break, or the daemon says that it is stopping; whatever else it says at
  * last counts. */
@@ -177,8 +177,7 @@ static int join(struct unit_source *u, struct mm_err *reterr)
 		if (take_results(u, json_object_get(reply.parameters, "status")) < 0)
 			return mm_err_oom(reterr);
 	}
-	return is_over(u) ? 0
-			  : source_daemon_new(u->ctl, u->parameters, &u->inner, reterr);
+	return is_over(u) ? 0 : source_daemon_new(u->ctl, u->parameters, &u->inner, reterr);
 }
 
 /* Give the summaries as the daemon's last answer would. */

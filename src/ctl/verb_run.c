@@ -135,9 +135,9 @@ int verb_run(struct ctl *c)
 			     "leave out one of them");
 	if (ctl_has(&c->args, OPT_FROM_UNIT) &&
 	    (local || ctl_has(&c->args, OPT_NO_WAIT) || c->args.n_names != 1))
-		return usage(
-			"--from-unit is for one name, and not with --local or --no-wait",
-			"it is what mailmig@NAME.service calls");
+		return usage("--from-unit is for one account or group, and not with --local or "
+			     "--no-wait",
+			     "it is what mailmig@NAME.service calls");
 	return run_or_plan(c, dry);
 }
 

@@ -182,7 +182,8 @@ static bool find_accounts(struct daemon *d, struct varlink_call *call, const jso
 static bool may_join(const struct varlink_call *call, const struct request *q,
 		     const struct run *r)
 {
-	return r->dry_run == q->dry_run && (varlink_call_wants_more(call) || q->all || q->group);
+	return r->dry_run == q->dry_run &&
+	       (varlink_call_wants_more(call) || q->all || q->group);
 }
 
 static bool find_runs(struct daemon *d, struct varlink_call *call, struct request *q)

@@ -36,7 +36,8 @@ static const char *state_name(const struct record *record, const struct run *r)
 	return is_failing(record) ? "failed" : "idle";
 }
 
-/* What systemd says of the account's, or its group's; without systemd, what it would: nothing is enabled. */
+/* What systemd says of the account's, or its group's; without systemd, what it would: nothing
+ * is enabled. */
 static json_t *timer_to_json(const struct daemon *d, const char *account, const char *schedule)
 {
 	const struct bus_timer *t = bus_timers_find(&d->timers.known, account);
@@ -52,9 +53,10 @@ static json_t *account_to_json(const struct daemon *d, const struct config_accou
 	return json_pack(
 		"{s:s, s:s?, s:s, s:b, s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I}, "
 		"s:o}",
-		"name", a->name, "group", a->group, "mode", job_kind_name(a->job.kind), "enabled",
-		a->enabled, "paused", record->note.paused_usec != 0, "removed", false, "state",
-		state_name(record, r), "run", r ? json_string(r->id) : json_null(), "timer",
+		"name", a->name, "group", a->group, "mode", job_kind_name(a->job.kind),
+		"enabled", a->enabled, "paused", record->note.paused_usec != 0, "removed",
+		false, "state", state_name(record, r), "run",
+		r ? json_string(r->id) : json_null(), "timer",
 		timer_to_json(d, config_account_unit(a), a->schedule), "last_run",
 		record->last.id ? run_summary_to_json(&record->last) : json_null(),
 		"last_success", time_or_null(record->last_success_usec), "totals", "messages",

@@ -4,11 +4,13 @@
 /* groups and their accounts_file. */
 
 #define SERVERS                                                                                \
-	"servers = ( { name = \"o\"; host = \"o\"; }, { name = \"d\"; host = \"d\"; },\n"          \
-	"  { name = \"admin\"; host = \"a\"; admin_user = \"root\"; password_file = \"p\"; } );\n"
+	"servers = ( { name = \"o\"; host = \"o\"; }, { name = \"d\"; host = \"d\"; },\n"      \
+	"  { name = \"admin\"; host = \"a\"; admin_user = \"root\"; password_file = \"p\"; } " \
+	");\n"
 #define GROUP(more)                                                                            \
-	SERVERS "groups = ( { name = \"g\"; accounts_file = \"g.csv\";\n"                          \
-		"  origin = { server = \"o\"; }; destination = { server = \"d\"; }; " more "} );\n"
+	SERVERS "groups = ( { name = \"g\"; accounts_file = \"g.csv\";\n"                      \
+		"  origin = { server = \"o\"; }; destination = { server = \"d\"; }; " more     \
+		"} );\n"
 #define HEADER "origin_user,origin_password,destination_user,destination_password"
 
 static void write_csv(struct fixture *f, const char *text, size_t n)
@@ -19,7 +21,8 @@ static void write_csv(struct fixture *f, const char *text, size_t n)
 
 static void test_members(void **state)
 {
-	static const char csv[] = "\xef\xbb\xbf" "name,destination_password," HEADER "\r\n";
+	static const char csv[] = "\xef\xbb\xbf"
+				  "name,destination_password," HEADER "\r\n";
 	static const char rows[] = HEADER ",name\r\n"
 					  "anna,\"a \"\"b\"\", c\",anna@new,pa,\r\n"
 					  "\r\n"
@@ -31,8 +34,9 @@ static void test_members(void **state)
 		      GROUP("schedule = \"1h\"; enabled = false; limits = { connections = 2; };"
 			    " folders = { create = false; };"));
 	write_csv(f, csv, strlen(csv));
-	fixture_expect(f, "g.csv:1: column \"destination_password\" is there twice; keep one of "
-			  "the two\n");
+	fixture_expect(f,
+		       "g.csv:1: column \"destination_password\" is there twice; keep one of "
+		       "the two\n");
 
 	write_csv(f, rows, strlen(rows));
 	fixture_expect(f, "");
@@ -71,8 +75,9 @@ static void test_admin(void **state)
 	struct fixture *f = *state;
 
 	fixture_write(f, "m.conf",
-		      SERVERS "groups = ( { name = \"g\"; accounts_file = \"g.csv\"; origin = { "
-			      "server = \"o\"; }; destination = { server = \"admin\"; }; } );\n");
+		      SERVERS
+		      "groups = ( { name = \"g\"; accounts_file = \"g.csv\"; origin = { "
+		      "server = \"o\"; }; destination = { server = \"admin\"; }; } );\n");
 	write_csv(f, csv, strlen(csv));
 	fixture_expect(f, "");
 	assert_int_equal(f->config->accounts[0].job.destination.secret.kind, SECRET_FILE);
@@ -91,31 +96,39 @@ static void test_file_errors(void **state)
 	} rows[] = {
 		{"", "g.csv:1: the file is empty; " BEGIN},
 		{HEADER "\n", "g.csv:1: the file has no members; write a line for each\n"},
-		{" {\"a\": 1}", "g.csv:1: a quote in the middle of a value; put the whole value in "
-				"quotes, and write each quote in it twice\n"},
+		{" {\"a\": 1}",
+		 "g.csv:1: a quote in the middle of a value; put the whole value in "
+		 "quotes, and write each quote in it twice\n"},
 		{"{ }\n", "g.csv:1: JSON is not in this version; write CSV, and " BEGIN},
-		{"h;u;p;h2;u2;p2\n", "g.csv:1: lines with ';' are not in this version; write CSV "
-				     "with ',', and " BEGIN},
+		{"h;u;p;h2;u2;p2\n",
+		 "g.csv:1: lines with ';' are not in this version; write CSV "
+		 "with ',', and " BEGIN},
 		{"origin_user,origin_pasword\n",
-		 "g.csv:1: unknown column \"origin_pasword\"; did you mean \"origin_password\"?\n"
+		 "g.csv:1: unknown column \"origin_pasword\"; did you mean "
+		 "\"origin_password\"?\n"
 		 "g.csv:1: there is no column destination_user; " BEGIN
 		 "g.csv:1: there is no column origin_password; " BEGIN
 		 "g.csv:1: there is no column destination_password; " BEGIN},
 		{HEADER ",schedule,what is this\n",
-		 "g.csv:1: column \"schedule\": keys of accounts are not in this version; write it "
+		 "g.csv:1: column \"schedule\": keys of accounts are not in this version; "
+		 "write it "
 		 "into the group, for all its members\n"
 		 "g.csv:1: unknown column \"what is this\"; mailmig.conf(5) has those of an "
 		 "accounts_file\n"},
 		{HEADER "\na,b,c\na,b,c,d,e\n,b,c,\n",
-		 "g.csv:2: the line has 3 values, the header 4; write all of them, an empty one "
+		 "g.csv:2: the line has 3 values, the header 4; write all of them, an empty "
+		 "one "
 		 "too\n"
-		 "g.csv:3: the line has 5 values, the header 4; put a value with ',' in quotes\n"
+		 "g.csv:3: the line has 5 values, the header 4; put a value with ',' in "
+		 "quotes\n"
 		 "g.csv:4: origin_user is empty; write one\n"
 		 "g.csv:4: destination_password is empty; write one\n"},
 		{HEADER ",name\na b,p,c,p,\nx,p,y,p,x/y\n",
-		 "g.csv:2: origin_user = \"a b\" cannot be the member's name; add a column name, "
+		 "g.csv:2: origin_user = \"a b\" cannot be the member's name; add a column "
+		 "name, "
 		 "with 1 to 64 of A-Z a-z 0-9 _ . @ -\n"
-		 "g.csv:3: name = \"x/y\" is no name; use 1 to 64 of A-Z a-z 0-9 _ . @ - (and not "
+		 "g.csv:3: name = \"x/y\" is no name; use 1 to 64 of A-Z a-z 0-9 _ . @ - (and "
+		 "not "
 		 "\".\" or \"..\" alone)\n"},
 		{HEADER "\na,p,b,p\n\"x\ny\",p,b,p\nc,\xff,b,p\na,p,b,p\n\"d",
 		 "g.csv:3: origin_user = \"x?y\" contains a line break; remove it\n"
@@ -156,34 +169,37 @@ static void test_entry_errors(void **state)
 
 	write_csv(f, csv, strlen(csv));
 	fixture_write(f, "m.conf",
-		      SERVERS "accounts = ( { name = \"g\";\n"
-			      "  origin = { server = \"o\"; user = \"a\"; password_file = \"p\"; };\n"
-			      "  destination = { server = \"d\"; user = \"a\"; password_file = "
-			      "\"p\"; }; } );\n"
-			      "groups = (\n"
-			      "{ name = \"g\"; accounts_file = \"g.csv\"; origin = { server = "
-			      "\"o\"; };\n"
-			      " destination = { server = \"d\"; user = \"u\"; password_stored = "
-			      "\"x\"; }; },\n"
-			      "{ name = \"x.db\"; accounts_file = \"no\"; origin = { server = "
-			      "\"o\"; };\n"
-			      " destination = { server = \"p\"; }; schedule = \"\"; },\n"
-			      "{ name = \"h\"; accounts_file = \"g.csv\"; origin = { server = "
-			      "\"o\"; };\n"
-			      " destination = { server = \"o\"; }; } );\n");
+		      SERVERS
+		      "accounts = ( { name = \"g\";\n"
+		      "  origin = { server = \"o\"; user = \"a\"; password_file = \"p\"; };\n"
+		      "  destination = { server = \"d\"; user = \"a\"; password_file = "
+		      "\"p\"; }; } );\n"
+		      "groups = (\n"
+		      "{ name = \"g\"; accounts_file = \"g.csv\"; origin = { server = "
+		      "\"o\"; };\n"
+		      " destination = { server = \"d\"; user = \"u\"; password_stored = "
+		      "\"x\"; }; },\n"
+		      "{ name = \"x.db\"; accounts_file = \"no\"; origin = { server = "
+		      "\"o\"; };\n"
+		      " destination = { server = \"p\"; }; schedule = \"\"; },\n"
+		      "{ name = \"h\"; accounts_file = \"g.csv\"; origin = { server = "
+		      "\"o\"; };\n"
+		      " destination = { server = \"o\"; }; } );\n");
 	fixture_expect(
 		f,
 		"m.conf:7: group \"g\" is there already (m.conf:3); give it another name\n"
 		"m.conf:8: destination.user in a group; it is each member's own: column "
 		"destination_user of the accounts_file\n"
-		"m.conf:8: destination.password_stored in a group; it is each member's own: column "
+		"m.conf:8: destination.password_stored in a group; it is each member's own: "
+		"column "
 		"destination_password of the accounts_file\n"
 		"m.conf:9: name = \"x.db\" may be that of a state file; name the group without "
 		"\".db\" and \".lock\"\n"
-		"m.conf:9: accounts_file \"no\" cannot be read: No such file or directory; create "
+		"m.conf:9: accounts_file \"no\" cannot be read: No such file or directory; "
+		"create "
 		"it, or name another file\n"
-		"m.conf:10: destination.server = \"p\" is not in servers; did you mean \"d\"?\n"
 		"m.conf:10: schedule is empty; write a value, or remove the key\n"
+		"m.conf:10: destination.server = \"p\" is not in servers; did you mean \"d\"?\n"
 		"g.csv:2: origin and destination are the same mailbox; name another user or "
 		"server\n");
 

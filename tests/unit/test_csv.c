@@ -13,13 +13,12 @@
 
 #define FIELDS 4
 
-/* The rows as text: "LINE:[a][b]\n", or the trouble's name and line. The text is on the heap and
- * exactly as large as it is, for the sanitizers. */
+/* The rows as text: "LINE:[a][b]\n", or the trouble's name and line. The text is on the heap
+ * and exactly as large as it is, for the sanitizers. */
 static char *read_all(const char *text)
 {
-	static const char *const names[] = {[CSV_OPEN_QUOTE] = "open",
-					    [CSV_STRAY_QUOTE] = "stray",
-					    [CSV_BAD_CR] = "cr"};
+	static const char *const names[] = {
+		[CSV_OPEN_QUOTE] = "open", [CSV_STRAY_QUOTE] = "stray", [CSV_BAD_CR] = "cr"};
 	_cleanup_(freep) char *copy = text_dup(text);
 	_cleanup_(buf_done) struct buf b = {};
 	char *fields[FIELDS];
@@ -52,7 +51,9 @@ static void test_rows(void **state)
 		{"", ""},
 		{"\n\r\n\n", ""},
 		{"\xef\xbb\xbf", ""},
-		{"\xef\xbb\xbf" "a,b\n", "1:[a][b]\n"},
+		{"\xef\xbb\xbf"
+		 "a,b\n",
+		 "1:[a][b]\n"},
 		{"a,b\nc,d", "1:[a][b]\n2:[c][d]\n"},
 		{"a,b\r\n\r\nc,d\r\n", "1:[a][b]\n3:[c][d]\n"},
 		{",\n", "1:[][]\n"},
@@ -87,7 +88,8 @@ static void test_rows(void **state)
 /* Whatever is cut off at its end is read without harm. */
 static void test_cut(void **state)
 {
-	static const char text[] = "\xef\xbb\xbf" "a,\"b\"\"c\r\nd\",e\r\n\"f\"g\r\nh\ri\n\"j";
+	static const char text[] = "\xef\xbb\xbf"
+				   "a,\"b\"\"c\r\nd\",e\r\n\"f\"g\r\nh\ri\n\"j";
 
 	for (size_t n = 0; n < sizeof(text); n++) {
 		_cleanup_(freep) char *cut = text_dupn(text, n);
