@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "groups.h"
+#include "scan.h"
 #include <dirent.h>
 #include <mailmig/buf.h>
 #include <mailmig/text.h>
