@@ -19,7 +19,8 @@ struct config_server {
 };
 
 struct config_account {
-	char *name;
+	char *name;  /* of a member: GROUP/NAME */
+	char *group; /* or NULL */
 	bool enabled;
 	char *schedule; /* as written, or NULL */
 	struct job job; /* complete but for run_id and dry_run */
@@ -40,6 +41,7 @@ struct config {
 	size_t n_servers;
 	struct config_account *accounts; /* in the order of the files */
 	size_t n_accounts;
+	const struct config_account **by_name; /* the same, sorted */
 	/* Schedules that only systemd can tell from nonsense, and it was not there to be asked:
 	 * taken as they are. */
 	size_t n_unchecked_schedules;
@@ -59,10 +61,10 @@ struct config *config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)
 void config_errors_done(struct config_errors *e);
 
-/* What the units of an account that is not disabled need to know. */
+/* What the units of an account or a group that is not disabled need to know. */
 struct config_timer {
 	char *name;
-	char *file;          /* absolute; where the account was defined */
+	char *file;          /* absolute; where it was defined */
 	char *schedule_text; /* a good one; NULL: none, or none that is known to be good */
 	struct schedule schedule;
 	char *credentials[2]; /* names of password_credential */
@@ -84,6 +86,19 @@ void config_timers_done(struct config_timers *t);
 
 /* NULL when there is none of that name. Borrowed from c. */
 const struct config_account *config_find_account(const struct config *c, const char *name);
+
+/* The same, or the first member of the group of that name. The members of a group follow each
+ * other in `accounts`. */
+const struct config_account *config_find(const struct config *c, const char *name);
+
+/* Is `name` the account's, or that of its group? */
+bool config_account_is(const struct config_account *a, const char *name);
+
+/* NAME of its mailmig@NAME units: a group has one timer for all its members. */
+static inline const char *config_account_unit(const struct config_account *a)
+{
+	return a->group ? a->group : a->name;
+}
 
 /* [A-Za-z0-9_.@-], 1 to 64 of them, neither "." nor "..". */
 bool config_account_name_ok(const char *name);

@@ -24,6 +24,10 @@ DEFINE_CLEANUP(struct secret *, secret_free)
  * final newline (LF or CRLF) is cut. */
 int secret_from_file(const char *path, struct secret **ret, struct mm_err *reterr);
 
+/* Open a file that holds secrets among other things: refused like a secret file, but of any
+ * size. A descriptor, or -errno, described. */
+int secret_open_file(const char *path, struct mm_err *reterr);
+
 /* The rest of what can be read from a descriptor, less one final newline. 0; -ENODATA: nothing;
  * -EFBIG; -ENOMEM; -errno. */
 int secret_from_fd(int fd, struct secret **ret);

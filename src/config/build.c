@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_internal.h"
+#include "groups.h"
 #include <mailmig/parse.h>
 #include <mailmig/text.h>
 #include <string.h>
@@ -250,14 +250,35 @@ static int fill_endpoint(const struct config *c, struct endpoint *e, uint64_t ti
 static void account_done(struct config_account *a)
 {
 	free(a->name);
+	free(a->group);
 	free(a->schedule);
 	free(a->file);
 	job_done(&a->job);
 }
 
+/* What stands in its own line of the group's file; the name so far is the group's. */
+static int take_member(const struct member *m, struct config_account *a)
+{
+	struct endpoint *const ends[N_SIDES] = {&a->job.origin, &a->job.destination};
+	int r = 0;
+
+	a->group = STEAL(a->name);
+	a->name = text_fmt("%s/%s", a->group, m->name);
+	a->line = m->line;
+	for (size_t i = 0; i < N_SIDES && r == 0; i++) {
+		r = text_set(&ends[i]->user, m->user[i]);
+		if (r == 0 && m->password[i]) {
+			ends[i]->secret.kind = SECRET_INLINE;
+			r = text_set(&ends[i]->secret.value, m->password[i]);
+		}
+	}
+	return a->name ? r : -ENOMEM;
+}
+
+/* member: of the group that the entry is; NULL for an account. */
 static int take_account(const struct cfg_file *f, const config_setting_t *entry,
-			const struct config *c, const struct job *defaults,
-			struct config_account *ret)
+			const struct member *member, const struct config *c,
+			const struct job *defaults, struct config_account *ret)
 {
 	struct account_values v = {.account.enabled = true};
 	struct job *j = &v.account.job;
@@ -271,9 +292,10 @@ static int take_account(const struct cfg_file *f, const config_setting_t *entry,
 	j->log_level = c->log_level;
 	v.account.line = config_setting_source_line(entry);
 
-	r = take_group(f, entry, &keys_account, &v);
+	r = take_group(f, entry, member ? &keys_group : &keys_account, &v);
 	if (r == 0)
-		r = text_set(&v.account.file, cfg_setting_file(f, entry));
+		r = member ? take_member(member, &v.account)
+			   : text_set(&v.account.file, cfg_setting_file(f, entry));
 	if (r == 0)
 		r = text_set(&j->account, v.account.name);
 	if (r == 0)
@@ -313,17 +335,49 @@ static int take_servers(const struct cfg_file *f, struct config *c)
 	return r;
 }
 
-static int take_accounts(const struct cfg_file *f, struct config *c, const struct job *defaults)
+static int add_account(const struct cfg_file *f, const config_setting_t *entry,
+		       const struct member *member, struct config *c,
+		       const struct job *defaults)
+{
+	int r = grow(&c->accounts, c->n_accounts, sizeof(*c->accounts));
+
+	return r < 0 ? r
+		     : take_account(f, entry, member, c, defaults,
+				    &c->accounts[c->n_accounts++]);
+}
+
+static int take_accounts(const struct cfg *cfg, const struct cfg_file *f, struct config *c,
+			 const struct job *defaults)
 {
 	const config_setting_t *e;
 	int r = 0;
 
-	for (int i = 0; r == 0 && (e = cfg_entry(f, "accounts", i)); i++) {
-		r = grow(&c->accounts, c->n_accounts, sizeof(*c->accounts));
-		if (r == 0)
-			r = take_account(f, e, c, defaults, &c->accounts[c->n_accounts++]);
+	for (int i = 0; r == 0 && (e = cfg_entry(f, "accounts", i)); i++)
+		r = add_account(f, e, NULL, c, defaults);
+	for (int i = 0; r == 0 && (e = cfg_entry(f, "groups", i)); i++) {
+		const struct cfg_group *g = groups_find(cfg, e);
+
+		for (size_t k = 0; g && k < g->n_members && r == 0; k++)
+			r = add_account(f, e, &g->members[k], c, defaults);
 	}
 	return r;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp((*(const struct config_account *const *)a)->name,
+		      (*(const struct config_account *const *)b)->name);
+}
+
+static int sort_names(struct config *c)
+{
+	c->by_name = calloc(MAX_OF(c->n_accounts, 1U), sizeof(*c->by_name));
+	if (!c->by_name)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_accounts; i++)
+		c->by_name[i] = &c->accounts[i];
+	qsort(c->by_name, c->n_accounts, sizeof(*c->by_name), compare_names);
+	return 0;
 }
 
 int cfg_build(const struct cfg *cfg, struct config **ret)
@@ -346,7 +400,9 @@ int cfg_build(const struct cfg *cfg, struct config **ret)
 	for (size_t i = 0; i < cfg->n_files && r == 0; i++)
 		r = take_servers(cfg->files[i], c);
 	for (size_t i = 0; i < cfg->n_files && r == 0; i++)
-		r = take_accounts(cfg->files[i], c, &g.job);
+		r = take_accounts(cfg, cfg->files[i], c, &g.job);
+	if (r == 0)
+		r = sort_names(c);
 	if (r < 0)
 		return r;
 
@@ -367,6 +423,7 @@ struct config *config_free(struct config *c)
 		account_done(&c->accounts[i]);
 	free(c->servers);
 	free(c->accounts);
+	free(c->by_name);
 	free(c->path);
 	free(c->state_dir);
 	free(c->socket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_internal.h"
+#include "groups.h"
 #include <mailmig/text.h>
 #include <string.h>
 
@@ -156,8 +156,11 @@ int name_index_make(const struct cfg *cfg, const char *list, struct name_index *
 	const config_setting_t *e;
 
 	for (size_t f = 0; f < cfg->n_files; f++) {
-		for (int i = 0; (e = cfg_entry(cfg->files[f], list, i)); i++) {
-			int r = add_ref(&index, cfg->files[f], e);
+		const struct cfg_file *file = cfg->files[f];
+
+		for (int i = 0; (e = list ? cfg_entry(file, list, i) : cfg_runnable(file, i));
+		     i++) {
+			int r = add_ref(&index, file, e);
 
 			if (r < 0)
 				return r;
@@ -222,17 +225,17 @@ static void check_notify(struct check *c, const config_setting_t *root)
 
 int cfg_check(struct cfg *cfg)
 {
-	_cleanup_(name_index_done) struct name_index servers = {}, accounts = {};
+	_cleanup_(name_index_done) struct name_index servers = {}, names = {};
 	const config_setting_t *e;
 	int r;
 
 	r = name_index_make(cfg, "servers", &servers);
 	if (r == 0)
-		r = name_index_make(cfg, "accounts", &accounts);
+		r = name_index_make(cfg, NULL, &names);
 	if (r < 0)
 		return r;
 
-	for (size_t f = 0; f < cfg->n_files; f++) {
+	for (size_t f = 0; f < cfg->n_files && r == 0; f++) {
 		struct check c = {.cfg = cfg, .file = cfg->files[f]};
 
 		check_group(&c, config_root_setting(&c.file->tree), &keys_global, "", false);
@@ -240,7 +243,9 @@ int cfg_check(struct cfg *cfg)
 		for (int i = 0; (e = cfg_entry(c.file, "servers", i)); i++)
 			rules_server(&c, e, &servers);
 		for (int i = 0; (e = cfg_entry(c.file, "accounts", i)); i++)
-			rules_account(&c, e, &accounts, &servers);
+			rules_account(&c, e, &names, &servers);
+		for (int i = 0; r == 0 && (e = cfg_entry(c.file, "groups", i)); i++)
+			r = rules_group(&c, e, &names, &servers);
 	}
-	return 0;
+	return r;
 }

@@ -32,11 +32,35 @@ int config_load(const char *path, struct config **ret, struct config_errors *err
 
 const struct config_account *config_find_account(const struct config *c, const char *name)
 {
-	for (size_t i = 0; i < c->n_accounts; i++) {
-		if (strcmp(c->accounts[i].name, name) == 0)
-			return &c->accounts[i];
+	size_t low = 0, high = c->n_accounts;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int r = strcmp(c->by_name[middle]->name, name);
+
+		if (r == 0)
+			return c->by_name[middle];
+		if (r < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return NULL;
+}
+
+const struct config_account *config_find(const struct config *c, const char *name)
+{
+	const struct config_account *a = config_find_account(c, name);
+
+	for (size_t i = 0; !a && i < c->n_accounts; i++)
+		if (config_account_is(&c->accounts[i], name))
+			a = &c->accounts[i];
+	return a;
+}
+
+bool config_account_is(const struct config_account *a, const char *name)
+{
+	return strcmp(a->name, name) == 0 || (a->group && strcmp(a->group, name) == 0);
 }
 
 bool config_account_name_ok(const char *name)

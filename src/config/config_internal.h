@@ -62,6 +62,8 @@ struct cfg {
 	char *path; /* absolute, of the main file */
 	struct cfg_file **files;
 	size_t n_files;
+	struct cfg_group *groups; /* see groups.h */
+	size_t n_groups;
 	char *guessed_dir; /* accounts_dir of a main file that has no tree; or NULL */
 	bool incomplete;   /* a file is missing: a name not found may be in there */
 	struct complaints complaints;
@@ -74,6 +76,9 @@ void cfg_done(struct cfg *cfg);
 
 /* The i-th entry of a list at the top of a file; NULL past the end. Borrowed. */
 const config_setting_t *cfg_entry(const struct cfg_file *f, const char *list, int i);
+
+/* The same over its accounts, then its groups: what has a name, a schedule and units. */
+const config_setting_t *cfg_runnable(const struct cfg_file *f, int i);
 
 /* Where a setting stands: the included file's name, else the file's. Borrowed. */
 const char *cfg_setting_file(const struct cfg_file *f, const config_setting_t *s);
@@ -103,43 +108,6 @@ int cfg_prepare(struct cfg *cfg, const char *path, const struct buf *text, struc
 /* what: libconfig's word for it, line: its line; a hint has its own. */
 void cfg_complain_hint(struct cfg *cfg, const char *path, const struct buf *text,
 		       const char *what, unsigned line);
-
-/* ---- scan.c: the words of a file, as libconfig's grammar has them ---- */
-
-enum token_kind {
-	TOKEN_END,
-	TOKEN_NAME, /* true and false too */
-	TOKEN_NUMBER,
-	TOKEN_STRING,  /* p, n: with its quotes */
-	TOKEN_INCLUDE, /* p, n: the file name without quotes */
-	TOKEN_PUNCT,
-	TOKEN_BAD,         /* a character that has no place outside of strings and comments */
-	TOKEN_OPEN_STRING, /* never closed; line: where it begins */
-	TOKEN_OPEN_COMMENT,
-};
-
-struct token {
-	enum token_kind kind;
-	const char *p;
-	size_t n;
-	unsigned line;
-};
-
-struct scanner {
-	const char *p;
-	const char *end;
-	unsigned line;
-	bool line_start; /* nothing but blanks in this line yet */
-};
-
-void scan_init(struct scanner *s, const char *text, size_t n);
-void scan_next(struct scanner *s, struct token *ret);
-bool token_is(const struct token *t, char punct);
-
-/* True for a number that libconfig would cut to 32 bits without a word. */
-bool token_number_is_cut(const struct token *t);
-/* True for what begins like a number and is none: 10M, 5min. */
-bool token_number_is_bad(const struct token *t);
 
 /* ---- hint.c ---- */
 
@@ -217,8 +185,8 @@ struct global_values { /* keys_global */
 	int stop_on_error;
 };
 
-struct account_values { /* keys_account */
-	struct config_account account;
+struct account_values {                /* keys_account */
+	struct config_account account; /* of a group: file is its accounts_file */
 	uint64_t timeout_usec;
 };
 
@@ -237,6 +205,9 @@ void check_complain(struct check *c, const config_setting_t *s, const char *fmt,
 /* Complain when the setting's value is not what its row allows. name: as shown. */
 void check_value(struct check *c, const config_setting_t *s, const struct key *k,
 		 const char *name);
+
+/* What is wrong with a text, "is ...; write ..."; NULL: nothing. */
+const char *text_wrong(const struct key *k, const char *value);
 
 const char *rule_host(const char *s);
 const char *rule_user(const char *s);
@@ -275,6 +246,7 @@ struct name_index {
 	size_t n;
 };
 
+/* list NULL: accounts and groups, which share one name space. */
 int name_index_make(const struct cfg *cfg, const char *list, struct name_index *ret);
 const struct name_ref *name_index_find(const struct name_index *i, const char *name);
 void name_index_done(struct name_index *i);

@@ -117,7 +117,7 @@ static const struct key rows_global[] = {
 	{"notify", KEY_GROUP, .keys = &keys_notify},
 	{"servers", KEY_ENTRIES, .keys = &keys_server},
 	{"accounts", KEY_ENTRIES, .keys = &keys_account},
-	{"groups", KEY_ENTRIES, KEY_LATER, .keys = &keys_group},
+	{"groups", KEY_ENTRIES, .keys = &keys_group},
 	{"oauth", KEY_ENTRIES, KEY_LATER, .keys = &keys_oauth},
 };
 TABLE(keys_global, "the file itself", rows_global);
@@ -287,7 +287,7 @@ TABLE(keys_enroll, "enroll", rows_enroll);
 
 /* Beside these a groups entry has the keys of an account: see key_find(). */
 static const struct key rows_group[] = {
-	{"accounts_file", KEY_PATH, .status = KEY_LATER},
+	{"accounts_file", KEY_PATH, INTO(struct account_values, account.file)},
 	{"enroll", KEY_GROUP, KEY_LATER, .keys = &keys_enroll},
 };
 TABLE(keys_group, "a groups entry", rows_group);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_internal.h"
+#include "scan.h"
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
 #include <string.h>

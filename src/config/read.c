@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_internal.h"
+#include "groups.h"
+#include "scan.h"
 #include <dirent.h>
 #include <mailmig/buf.h>
 #include <mailmig/text.h>
@@ -11,6 +12,15 @@ const config_setting_t *cfg_entry(const struct cfg_file *f, const char *list, in
 		config_setting_get_member(config_root_setting(&f->tree), list);
 
 	return l && config_setting_is_list(l) ? config_setting_get_elem(l, (unsigned)i) : NULL;
+}
+
+const config_setting_t *cfg_runnable(const struct cfg_file *f, int i)
+{
+	const config_setting_t *l =
+		config_setting_get_member(config_root_setting(&f->tree), "accounts");
+	int n = l && config_setting_is_list(l) ? config_setting_length(l) : 0;
+
+	return i < n ? cfg_entry(f, "accounts", i) : cfg_entry(f, "groups", i - n);
 }
 
 const char *cfg_setting_file(const struct cfg_file *f, const config_setting_t *s)
@@ -253,6 +263,7 @@ void cfg_done(struct cfg *cfg)
 	for (size_t i = 0; i < cfg->n_files; i++)
 		cfg_file_free(cfg->files[i]);
 	free(cfg->files);
+	groups_done(cfg);
 	free(cfg->path);
 	free(cfg->guessed_dir);
 	complaints_done(&cfg->complaints);

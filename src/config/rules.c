@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_internal.h"
+#include "groups.h"
 #include <mailmig/text.h>
 #include <string.h>
 
@@ -232,31 +232,32 @@ static bool same_text(const config_setting_t *a, const config_setting_t *b, cons
 	return x && y && strcmp(x, y) == 0;
 }
 
-/* A mailbox synced with itself would copy what it has just copied. */
-static void rule_itself(struct check *c, const config_setting_t *account,
-			const struct name_index *servers)
+/* Do the two sides of an account or a group name one server? */
+static bool same_server(const config_setting_t *entry, const struct name_index *servers)
 {
-	const config_setting_t *o = member(account, "origin"),
-			       *d = member(account, "destination");
+	const config_setting_t *o = member(entry, "origin"), *d = member(entry, "destination");
 	const char *os = o ? setting_text(o, "server") : NULL;
 	const char *ds = d ? setting_text(d, "server") : NULL;
 	const struct name_ref *a = os ? name_index_find(servers, os) : NULL;
 	const struct name_ref *b = ds ? name_index_find(servers, ds) : NULL;
 	const config_setting_t *pa, *pb;
 
-	if (!a || !b || !same_text(o, d, "user"))
-		return;
-	if (a->entry != b->entry) {
-		/* Two entries of one machine: another port may be another server. */
-		pa = member(a->entry, "port");
-		pb = member(b->entry, "port");
-		if (!same_text(a->entry, b->entry, "host") || !pa != !pb ||
-		    (pa && config_setting_get_int(pa) != config_setting_get_int(pb)))
-			return;
-	}
-	check_complain(c, d,
-		       "origin and destination are the same mailbox; name another user or "
-		       "server");
+	if (!a || !b || a->entry == b->entry)
+		return a && b;
+	/* Two entries of one machine: another port may be another server. */
+	pa = member(a->entry, "port");
+	pb = member(b->entry, "port");
+	return same_text(a->entry, b->entry, "host") && !pa == !pb &&
+	       (!pa || config_setting_get_int(pa) == config_setting_get_int(pb));
+}
+
+/* A mailbox synced with itself would copy what it has just copied. */
+static void rule_itself(struct check *c, const config_setting_t *account,
+			const struct name_index *servers)
+{
+	if (same_server(account, servers) &&
+	    same_text(member(account, "origin"), member(account, "destination"), "user"))
+		check_complain(c, member(account, "destination"), "%s", RULE_ITSELF);
 }
 
 void rules_account(struct check *c, const config_setting_t *entry,
@@ -275,4 +276,74 @@ void rules_account(struct check *c, const config_setting_t *entry,
 	rule_endpoint(c, entry, what, "origin", servers);
 	rule_endpoint(c, entry, what, "destination", servers);
 	rule_itself(c, entry, servers);
+}
+
+/* ---- groups ---- */
+
+/* A side of a group: all but what its members have. True when they need passwords for it. */
+static bool rule_group_side(struct check *c, const config_setting_t *group, const char *what,
+			    const char *side, const struct name_index *servers)
+{
+	const config_setting_t *e = member(group, side), *server;
+
+	if (!e) {
+		check_complain(c, group, "%s has no %s; add %s = { server = \"NAME\"; }", what,
+			       side, side);
+		return true;
+	}
+	if (!config_setting_is_group(e))
+		return true;
+
+	for (int i = 0; i < config_setting_length(e); i++) {
+		const config_setting_t *s = config_setting_get_elem(e, (unsigned)i);
+		const struct key *k = key_find(&keys_endpoint, config_setting_name(s));
+
+		if (k && (k->type == KEY_SECRET || strcmp(k->name, "user") == 0))
+			check_complain(c, s,
+				       "%s.%s in a group; it is each member's own: column "
+				       "%s_%s of the accounts_file",
+				       side, k->name, side,
+				       k->type == KEY_SECRET ? "password" : "user");
+	}
+	if (member(e, "maildir") || member(e, "eml"))
+		return true; /* of another kind, which was refused */
+	needs(c, e, "server", side, "server = \"NAME\"");
+	server = find_server(c, side, e, servers);
+	return !(server && member(server, "admin_user"));
+}
+
+/* The state of account "x" is in accounts/x.db, x.db-wal, x.lock; that of a group is a
+ * directory of its name beside them. */
+static void rule_group_name(struct check *c, const config_setting_t *group)
+{
+	const char *name = setting_text(group, "name");
+	char buf[CONFIG_SHOWN_MAX];
+
+	if (name && (strstr(name, ".db") || strstr(name, ".lock")))
+		check_complain(c, member(group, "name"),
+			       "name = \"%s\" may be that of a state file; name the group "
+			       "without \".db\" and \".lock\"",
+			       shown(buf, name));
+}
+
+int rules_group(struct check *c, const config_setting_t *entry, const struct name_index *names,
+		const struct name_index *servers)
+{
+	_cleanup_(freep) char *what = NULL;
+	struct member_rules rules;
+
+	if (!config_setting_is_group(entry))
+		return 0;
+	what = title(c, "group", entry);
+	if (!what)
+		return 0;
+
+	needs(c, entry, "name", what, "name = \"NAME\"");
+	needs(c, entry, "accounts_file", what, "accounts_file = \"FILE\"");
+	rule_doubled(c, entry, names, "group");
+	rule_group_name(c, entry);
+	rules.password[ORIGIN] = rule_group_side(c, entry, what, "origin", servers);
+	rules.password[DESTINATION] = rule_group_side(c, entry, what, "destination", servers);
+	rules.same_server = same_server(entry, servers);
+	return groups_add(c, entry, &rules);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "scan.h"
 #include "config_internal.h"
 #include <limits.h>
 #include <string.h>

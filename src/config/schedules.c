@@ -115,7 +115,7 @@ int cfg_check_schedules(struct cfg *cfg, size_t *ret_unchecked)
 	int r = 0;
 
 	for (size_t f = 0; f < cfg->n_files; f++) {
-		for (int i = 0; r == 0 && (e = cfg_entry(cfg->files[f], "accounts", i)); i++) {
+		for (int i = 0; r == 0 && (e = cfg_runnable(cfg->files[f], i)); i++) {
 			s = config_setting_is_group(e)
 				    ? config_setting_get_member(e, "schedule")
 				    : NULL;

@@ -37,7 +37,7 @@ enum schedule_verdict schedule_list_find(const struct schedule_list *l, const ch
 size_t schedule_list_unchecked(const struct schedule_list *l);
 void schedule_list_done(struct schedule_list *l);
 
-/* Of all accounts. 0 or -ENOMEM; the rest are complaints. */
+/* Of all accounts and groups. 0 or -ENOMEM; the rest are complaints. */
 int cfg_check_schedules(struct cfg *cfg, size_t *ret_unchecked);
 
 /* systemd-analyze calendar: which are bad. 0, or -errno when that cannot be told. */

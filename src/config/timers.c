@@ -8,13 +8,13 @@
 
 struct timers {
 	struct cfg cfg;
-	struct name_index accounts, servers;
+	struct name_index names, servers;
 	struct schedule_list schedules;
 };
 
 static void timers_done(struct timers *t)
 {
-	name_index_done(&t->accounts);
+	name_index_done(&t->names);
 	name_index_done(&t->servers);
 	schedule_list_done(&t->schedules);
 	cfg_done(&t->cfg);
@@ -33,13 +33,14 @@ static bool member_is_good(struct check *c, const config_setting_t *entry, const
 	return c->cfg->complaints.n == before;
 }
 
-/* The account has units of its own: it has a name, is the first of it, and is not disabled. */
+/* It has units of its own: it has a name, is the first of it, and is not disabled. A group has
+ * them for all its members. */
 static bool has_units(struct timers *t, struct check *c, const config_setting_t *entry)
 {
 	const config_setting_t *enabled;
 
 	if (!config_setting_is_group(entry) || !member_is_good(c, entry, "name") ||
-	    name_index_find(&t->accounts, setting_text(entry, "name"))->entry != entry)
+	    name_index_find(&t->names, setting_text(entry, "name"))->entry != entry)
 		return false;
 
 	enabled = config_setting_get_member(entry, "enabled");
@@ -118,7 +119,7 @@ static int collect(struct timers *t, bool *units)
 	for (size_t f = 0; f < t->cfg.n_files; f++) {
 		struct check c = {.cfg = &t->cfg, .file = t->cfg.files[f]};
 
-		for (int i = 0; r == 0 && (e = cfg_entry(c.file, "accounts", i)); i++, n++) {
+		for (int i = 0; r == 0 && (e = cfg_runnable(c.file, i)); i++, n++) {
 			units[n] = has_units(t, &c, e);
 			if (units[n] && member_is_good(&c, e, "schedule"))
 				r = schedule_list_add(&t->schedules, c.file,
@@ -137,7 +138,7 @@ static int fill(struct timers *t, const bool *units, struct config_timers *ret)
 	for (size_t f = 0; f < t->cfg.n_files; f++) {
 		const struct cfg_file *file = t->cfg.files[f];
 
-		for (int i = 0; r == 0 && (e = cfg_entry(file, "accounts", i)); i++, n++)
+		for (int i = 0; r == 0 && (e = cfg_runnable(file, i)); i++, n++)
 			if (units[n])
 				r = fill_timer(t, file, e, &ret->v[ret->n++]);
 	}
@@ -149,7 +150,7 @@ static size_t count_entries(const struct cfg *cfg)
 	size_t n = 0;
 
 	for (size_t f = 0; f < cfg->n_files; f++)
-		for (int i = 0; cfg_entry(cfg->files[f], "accounts", i); i++)
+		for (int i = 0; cfg_runnable(cfg->files[f], i); i++)
 			n++;
 	return n;
 }
@@ -165,7 +166,7 @@ int config_load_timers(const char *path, struct config_timers *ret,
 
 	r = cfg_read(&t.cfg, path, true);
 	if (r == 0)
-		r = name_index_make(&t.cfg, "accounts", &t.accounts);
+		r = name_index_make(&t.cfg, NULL, &t.names);
 	if (r == 0)
 		r = name_index_make(&t.cfg, "servers", &t.servers);
 	if (r < 0)

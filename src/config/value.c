@@ -229,27 +229,30 @@ static void check_words(struct check *c, const config_setting_t *s, const struct
 	}
 }
 
+const char *text_wrong(const struct key *k, const char *value)
+{
+	size_t n = strlen(value);
+
+	if (n == 0)
+		return "is empty; write a value, or remove the key";
+	if (n > CONFIG_TEXT_MAX)
+		return "is too long; write up to 4096 octets";
+	if (!text_is_utf8(value, n))
+		return k->type == KEY_SECRET && k->value == SECRET_INLINE
+			       ? "is not UTF-8; put it into a password_file"
+			       : "is not UTF-8; write it in UTF-8";
+	return k->rule ? k->rule(value) : NULL;
+}
+
 static void check_text(struct check *c, const config_setting_t *s, const struct key *k,
 		       const char *name)
 {
-	const char *value = config_setting_get_string(s), *wrong = NULL;
-	size_t n = strlen(value);
+	const char *value = config_setting_get_string(s), *wrong = text_wrong(k, value);
 	char buf[CONFIG_SHOWN_MAX];
-
-	if (n == 0)
-		wrong = "is empty; write a value, or remove the key";
-	else if (n > CONFIG_TEXT_MAX)
-		wrong = "is too long; write up to 4096 octets";
-	else if (!text_is_utf8(value, n))
-		wrong = k->type == KEY_SECRET && k->value == SECRET_INLINE
-				? "is not UTF-8; put it into a password_file"
-				: "is not UTF-8; write it in UTF-8";
-	else if (k->rule)
-		wrong = k->rule(value);
 
 	if (!wrong)
 		return;
-	if (k->hidden || n == 0)
+	if (k->hidden || !*value)
 		check_complain(c, s, "%s %s", name, wrong);
 	else
 		check_complain(c, s, "%s = \"%s\" %s", name, shown(buf, value), wrong);

@@ -18,6 +18,7 @@ static void put_accounts(struct ctl *c)
 {
 	_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
 	const json_t *accounts, *a;
+	const char *group = "";
 	struct mm_err err = {0};
 	size_t i;
 
@@ -27,6 +28,11 @@ static void put_accounts(struct ctl *c)
 	accounts = json_object_get(json_object_get(reply.parameters, "status"), "accounts");
 	json_array_foreach(accounts, i, a)
 	{
+		if (strcmp(member_str(a, "group"), group) != 0) {
+			group = member_str(a, "group");
+			put_clean(c->term.out, group);
+			fputs(*group ? "\ta group\n" : "", c->term.out);
+		}
 		put_clean(c->term.out, member_str(a, "name"));
 		fprintf(c->term.out, "\t%s, ", member_str(a, "mode"));
 		put_clean(c->term.out, member_str(a, "state"));

@@ -72,6 +72,10 @@ struct follow {
 	bool cancelling; /* asked to end, by a signal */
 	bool redraw;     /* the live line is behind */
 	unsigned n_interrupts;
+	struct { /* of the runs that have ended */
+		unsigned n, n_ok;
+		uint64_t copied, present, skipped, failed;
+	} total;
 	uint64_t started_usec;
 	uint64_t drawn_usec;  /* when the live line was drawn */
 	uint64_t spoken_usec; /* when progress was last told to a pipe */
@@ -102,8 +106,8 @@ int source_daemon_new(struct ctl *c, const json_t *parameters, struct source **r
 /* Its last answer, all NULL before there is one; borrowed. */
 const struct varlink_reply *source_daemon_last(const struct source *s);
 
-/* The same for one account on behalf of mailmig@NAME.service: a daemon that goes away is waited
- * for, and the run joined again. account: borrowed. 0 or -errno. */
+/* The same for one account or group on behalf of mailmig@NAME.service: a daemon that goes away
+ * is waited for, and the runs joined again. account: borrowed. 0 or -errno. */
 int source_unit_new(struct ctl *c, const char *account, json_t *parameters, struct source **ret,
 		    struct mm_err *reterr);
 

@@ -25,6 +25,26 @@ static bool is_quiet(const struct follow *w)
 	return ctl_has(&w->c->args, OPT_QUIET);
 }
 
+/* The last words of `systemctl status mailmig@NAME.service`: of a group, over all that ended.
+ */
+static void tell_end(struct follow *w, const char *result, const struct run_summary *s)
+{
+	char several[64];
+
+	w->total.n++;
+	w->total.n_ok += s->result == RUN_OK;
+	w->total.copied += s->copied;
+	w->total.present += s->present;
+	w->total.skipped += s->skipped;
+	w->total.failed += s->failed;
+	(void)snprintf(several, sizeof(several), "%u of %u ok", w->total.n_ok, w->total.n);
+	(void)sd_notifyf(0,
+			 "STATUS=%s: %" PRIu64 " copied, %" PRIu64 " already there, %" PRIu64
+			 " skipped, %" PRIu64 " failed",
+			 w->board.n_runs > 1 ? several : result, w->total.copied,
+			 w->total.present, w->total.skipped, w->total.failed);
+}
+
 static int print_summary(struct follow *w, struct board_run *run, const json_t *o)
 {
 	struct term *t = &w->c->term;
@@ -52,13 +72,8 @@ static int print_summary(struct follow *w, struct board_run *run, const json_t *
 		}
 	}
 	run_view_summary(t->out, &t->look, &s, &run->reasons, is_quiet(w));
-	/* The last words of `systemctl status mailmig@NAME.service`. */
 	if (ctl_has(&w->c->args, OPT_FROM_UNIT))
-		(void)sd_notifyf(0,
-				 "STATUS=%s: %" PRIu64 " copied, %" PRIu64
-				 " already there, %" PRIu64 " skipped, %" PRIu64 " failed",
-				 member_str(o, "result"), s.copied, s.present, s.skipped,
-				 s.failed);
+		tell_end(w, member_str(o, "result"), &s);
 	run_summary_done(&s);
 	return 0;
 }
@@ -161,6 +176,7 @@ static int print_summaries(struct follow *w, const json_t *summaries)
 
 static int learn_runs(struct follow *w, const json_t *runs)
 {
+	bool is_group = ctl_has(&w->c->args, OPT_FROM_UNIT);
 	const json_t *o;
 	size_t i;
 
@@ -174,7 +190,12 @@ static int learn_runs(struct follow *w, const json_t *runs)
 			return r;
 		if (run->seen_usec == 0)
 			run->seen_usec = clock_usec();
+		if (is_group)
+			is_group = strcmp(member_str(o, "account"), w->c->args.names[0]) != 0;
 	}
+	/* The name of the unit's group stood for its members until they were known. */
+	if (is_group && i > 0)
+		w->board.runs[0].done = true;
 	return 0;
 }
 

@@ -7,9 +7,10 @@
 #include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
 
-/* What mailmig@NAME.service waits for: the run of its account, also over a restart of the
- * daemon, which takes an interrupted run up again. A source of the daemon in another coat: when
- * that breaks off, look for the daemon until it is back, and join the run.
+/* What mailmig@NAME.service waits for: the run of its account, or the runs of its group, also
+ * over a restart of the daemon, which takes an interrupted run up again. A source of the daemon
+ * in another coat: when that breaks off, look for the daemon until it is back, and join what
+ * has not ended.
  *
  * The connection can break, or the daemon says that it is stopping; whatever else it says at
  * last counts. */
@@ -21,16 +22,18 @@
 struct unit_source {
 	struct source base;
 	struct ctl *ctl;
-	const char *account;
+	const char *account;  /* or group */
 	json_t *parameters;   /* of Run */
 	struct source *inner; /* NULL: looking for the daemon */
 	int timer_fd;
-	char *run;           /* its id; NULL: not heard yet */
+	json_t *runs;        /* of the first answer; NULL: not heard yet */
 	bool cancelled;      /* asked by a signal */
 	uint64_t since_usec; /* looking for the daemon */
-	json_t *result;      /* the summary of a run that ended while we looked away */
-	json_t *done;        /* the event, until the last answer shows whether it holds */
-	json_t *last;        /* that answer, while the event is given first */
+	json_t *results;     /* summaries of runs that ended while we looked away */
+	int exit_code;       /* of those */
+	json_t *held;        /* "interrupted" events, until the last answer shows whether they
+				hold */
+	json_t *queue;       /* what is given before anything else is taken */
 	bool ended;
 };
 
@@ -58,8 +61,7 @@ static int begin_to_look(struct unit_source *u, const struct mm_err *why)
 
 	source_freep(&u->inner);
 	u->inner = NULL;
-	json_decref(u->done);
-	u->done = NULL;
+	(void)json_array_clear(u->held);
 	if (first) {
 		u->since_usec = clock_usec();
 		fprintf(stderr, "mailmigctl: %s; waiting for mailmigd to come back\n",
@@ -97,28 +99,74 @@ static bool say_resting(const struct unit_source *u)
 	return true;
 }
 
-/* How our run ended, if it did while nobody listened: its summary, or NULL. */
-static json_t *find_result(const struct unit_source *u, const json_t *status)
+static const json_t *find_account(const json_t *status, const char *name)
 {
-	json_t *a = json_array_get(json_object_get(status, "accounts"), 0);
+	const json_t *a;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "accounts"), i, a)
+	{
+		if (strcmp(member_str(a, "name"), name) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+/* How a run of ours ended, if it did while nobody listened: its summary, or NULL. */
+static json_t *find_result(const json_t *status, const json_t *run)
+{
+	const json_t *a = find_account(status, member_str(run, "account"));
 	json_t *last = json_object_get(a, "last_run");
 	const char *state = member_str(a, "state");
 
-	if (!u->run || strcmp(state, "running") == 0 || strcmp(state, "queued") == 0 ||
-	    strcmp(member_str(last, "id"), u->run) != 0 ||
+	if (strcmp(state, "running") == 0 || strcmp(state, "queued") == 0 ||
+	    strcmp(member_str(last, "id"), member_str(run, "run")) != 0 ||
 	    strcmp(member_str(last, "result"), "interrupted") == 0)
 		return NULL;
-	return json_incref(last);
+	return last;
 }
 
-/* Ask what became of the run, and join it or have it run again. 0; -errno: not now. */
+/* Take the results of runs that ended; ask for no more than the others. 0 or -ENOMEM. */
+static int take_results(struct unit_source *u, const json_t *status)
+{
+	_cleanup_(json_decrefp) json_t *results = json_array(), *names = json_array();
+	const json_t *run;
+	size_t i;
+	int r = results && names ? 0 : -1;
+
+	json_array_foreach(u->runs, i, run)
+	{
+		json_t *last = find_result(status, run);
+
+		if (r == 0 && last)
+			r = json_array_append(results, last);
+		else if (r == 0)
+			r = json_array_append(names, json_object_get(run, "account"));
+		if (last)
+			u->exit_code = (int)MAX_OF((uint64_t)u->exit_code,
+						   MIN_OF(member_u64(last, "exit_code"),
+							  (uint64_t)CTL_EXIT_LOCAL));
+	}
+	if (r < 0 || json_object_set(u->parameters, "accounts", names) < 0)
+		return -ENOMEM;
+	json_decref(u->results);
+	u->results = STEAL(results);
+	return 0;
+}
+
+static bool is_over(const struct unit_source *u)
+{
+	return u->runs && json_array_size(json_object_get(u->parameters, "accounts")) == 0;
+}
+
+/* Ask what became of the runs, and join them or have them run again. 0; -errno: not now. */
 static int join(struct unit_source *u, struct mm_err *reterr)
 {
 	_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
 	_cleanup_(json_decrefp) json_t *p = NULL;
 	int r;
 
-	if (u->run) {
+	if (u->runs && !is_over(u)) {
 		p = json_pack("{s:[s]}", "accounts", u->account);
 		if (!p)
 			return mm_err_oom(reterr);
@@ -126,18 +174,21 @@ static int join(struct unit_source *u, struct mm_err *reterr)
 		if (r < 0)
 			return r;
 		/* An error answer comes again from Run, and is reported there. */
-		u->result = find_result(u, json_object_get(reply.parameters, "status"));
-		if (u->result)
-			return 0;
+		if (take_results(u, json_object_get(reply.parameters, "status")) < 0)
+			return mm_err_oom(reterr);
 	}
-	return source_daemon_new(u->ctl, u->parameters, &u->inner, reterr);
+	return is_over(u) ? 0 : source_daemon_new(u->ctl, u->parameters, &u->inner, reterr);
 }
 
-/* Give the summary as the daemon's last answer would. */
-static int give_result(struct unit_source *u, json_t **ret, struct mm_err *reterr)
+/* Give the summaries as the daemon's last answer would. */
+static int give_results(struct unit_source *u, json_t **ret, struct mm_err *reterr)
 {
-	u->ended = true;
-	*ret = json_pack("{s:[O]}", "summaries", u->result);
+	_cleanup_(json_decrefp) json_t *results = STEAL(u->results);
+
+	u->ended = is_over(u);
+	if (json_array_size(results) == 0)
+		return u->ended ? -ENODATA : 0;
+	*ret = json_pack("{s:O}", "summaries", results);
 	return *ret ? 1 : mm_err_oom(reterr);
 }
 
@@ -152,7 +203,14 @@ static int look(struct unit_source *u, json_t **ret, struct mm_err *reterr)
 	r = join(u, reterr);
 	if (r < 0)
 		return begin_to_look(u, reterr);
-	return u->result ? give_result(u, ret, reterr) : 0;
+	return give_results(u, ret, reterr);
+}
+
+static int give_queued(struct unit_source *u, json_t **ret)
+{
+	*ret = json_incref(json_array_get(u->queue, 0));
+	(void)json_array_remove(u->queue, 0);
+	return 1;
 }
 
 /* Take from the daemon until there is something to pass on: 1; 0: nothing yet; -EAGAIN: it is
@@ -167,9 +225,9 @@ static int take_inner(struct unit_source *u, json_t **ret, struct mm_err *reterr
 			return -EAGAIN;
 		if (r <= 0)
 			return r;
-		if (strcmp(member_str(o, "event"), "done") == 0) {
-			json_decref(u->done);
-			u->done = STEAL(o);
+		if (strcmp(member_str(o, "result"), "interrupted") == 0) {
+			if (json_array_append(u->held, o) < 0)
+				return mm_err_oom(reterr);
 			continue;
 		}
 		if (json_object_get(o, "event") || json_object_get(o, "runs")) {
@@ -179,22 +237,23 @@ static int take_inner(struct unit_source *u, json_t **ret, struct mm_err *reterr
 		/* The last answer. */
 		if (member_bool(o, "stopping"))
 			return -EAGAIN;
-		u->last = STEAL(o);
-		*ret = u->done ? STEAL(u->done) : STEAL(u->last);
-		return 1;
+		if (json_array_append(u->held, o) < 0 ||
+		    json_array_extend(u->queue, u->held) < 0)
+			return mm_err_oom(reterr);
+		return give_queued(u, ret);
 	}
 }
 
-/* The id of our run is in the first answer. A stop that was asked for before is told now. */
-static int note_run(struct unit_source *u, const json_t *o, struct mm_err *reterr)
+/* The ids of our runs are in the first answer. A stop that was asked for before is told now. */
+static int note_runs(struct unit_source *u, const json_t *o, struct mm_err *reterr)
 {
-	const json_t *runs = json_object_get(o, "runs");
+	json_t *runs = json_object_get(o, "runs");
 
 	if (json_array_size(runs) == 0)
 		return 0;
 	u->since_usec = 0; /* found */
-	if (text_set(&u->run, member_str(json_array_get(runs, 0), "run")) < 0)
-		return mm_err_oom(reterr);
+	json_decref(u->runs);
+	u->runs = json_incref(runs);
 	return u->cancelled ? u->inner->ops->cancel(u->inner, u->account, reterr) : 0;
 }
 
@@ -205,10 +264,8 @@ static int unit_take(struct source *s, json_t **ret, struct mm_err *reterr)
 
 	if (u->ended)
 		return -ENODATA;
-	if (u->last) {
-		*ret = STEAL(u->last);
-		return 1;
-	}
+	if (json_array_size(u->queue) > 0)
+		return give_queued(u, ret);
 	if (!u->inner && u->cancelled) {
 		u->ended = true;
 		return -ENODATA;
@@ -218,7 +275,7 @@ static int unit_take(struct source *s, json_t **ret, struct mm_err *reterr)
 
 	r = take_inner(u, ret, reterr);
 	if (r > 0) {
-		q = note_run(u, *ret, reterr);
+		q = note_runs(u, *ret, reterr);
 		return q < 0 ? q : r;
 	}
 	if (r == -EAGAIN) {
@@ -237,11 +294,13 @@ static int unit_cancel(struct source *s, const char *account, struct mm_err *ret
 {
 	struct unit_source *u = (struct unit_source *)s;
 
+	if (u->cancelled)
+		return 0; /* that was for all runs of the group */
 	u->cancelled = true;
 	(void)sd_notify(0, "STOPPING=1\nSTATUS=the run ends at the next message border");
-	if (!u->inner || !u->run)
-		return 0; /* see unit_take(), note_run() */
-	return u->inner->ops->cancel(u->inner, account, reterr);
+	if (!u->inner || !u->runs)
+		return 0; /* see unit_take(), note_runs() */
+	return u->inner->ops->cancel(u->inner, u->account, reterr);
 }
 
 /* Who stopped the unit got what he wanted: not a failure of the unit. */
@@ -251,17 +310,17 @@ static int unit_finish(struct source *s)
 	int code = CTL_EXIT_CANCELLED;
 
 	if (u->inner && say_resting(u))
-		return CTL_EXIT_OK;
+		return u->exit_code;
 	if (u->inner)
 		code = u->inner->ops->finish(u->inner);
-	else if (u->result)
-		code = (int)MIN_OF(member_u64(u->result, "exit_code"),
-				   (uint64_t)CTL_EXIT_LOCAL);
+	else if (is_over(u))
+		code = CTL_EXIT_OK; /* and what the results say */
 	else
 		fprintf(stderr,
 			"mailmigctl: mailmigd is away: it may go on with the run of %s when it "
 			"is back\n",
 			u->account);
+	code = MAX_OF(code, u->exit_code);
 	return u->cancelled && code == CTL_EXIT_CANCELLED ? CTL_EXIT_OK : code;
 }
 
@@ -271,11 +330,11 @@ static void unit_free(struct source *s)
 
 	source_freep(&u->inner);
 	json_decref(u->parameters);
-	json_decref(u->result);
-	json_decref(u->done);
-	json_decref(u->last);
+	json_decref(u->runs);
+	json_decref(u->results);
+	json_decref(u->held);
+	json_decref(u->queue);
 	closep(&u->timer_fd);
-	free(u->run);
 	free(u);
 }
 
@@ -300,9 +359,13 @@ int source_unit_new(struct ctl *c, const char *account, json_t *parameters, stru
 	u->base.ops = &unit_ops;
 	u->ctl = c;
 	u->account = account;
-	u->parameters = json_incref(parameters);
+	u->parameters = json_copy(parameters); /* its accounts become fewer */
+	u->held = json_array();
+	u->queue = json_array();
 	u->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	s = &u->base;
+	if (!u->held || !u->queue || !u->parameters)
+		return mm_err_oom(reterr);
 	if (u->timer_fd < 0) {
 		r = -errno;
 		(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r,

@@ -87,13 +87,14 @@ static void put_progress(FILE *f, const struct look *l, const json_t *a)
 static void put_timer(FILE *f, const json_t *a, uint64_t now)
 {
 	const json_t *timer = json_object_get(a, "timer");
+	const char *group = member_str(a, "group");
 
 	if (!member_bool(timer, "enabled") && !status_stopped_timer(a))
 		return;
 
 	label(f, "Timer:");
 	fputs("mailmig@", f);
-	put_clean(f, member_str(a, "name"));
+	put_clean(f, *group ? group : member_str(a, "name"));
 	if (status_stopped_timer(a)) {
 		fprintf(f, ".timer, %s: it will not start another run; see mailmigctl timers\n",
 			status_stopped_timer(a));

@@ -89,6 +89,11 @@ static bool find_trouble(const json_t *account, const struct bus_timer *t, struc
 
 /* ---- the joint list ---- */
 
+static bool is_state(const json_t *entry, const char *state)
+{
+	return strcmp(member_str(entry, "state"), state) == 0;
+}
+
 static json_t *time_or_null(uint64_t wall_usec)
 {
 	char buf[32];
@@ -143,26 +148,58 @@ static json_t *entry_new(const char *name, const json_t *account, const struct b
 	return o;
 }
 
+/* Which of two members speaks for the group: one that runs, else the one whose last run ended
+ * worse, else that which ended later. */
+static bool speaks_before(const json_t *a, const json_t *b)
+{
+	const json_t *last_a = json_object_get(a, "last_run"),
+		     *last_b = json_object_get(b, "last_run");
+	uint64_t code_a = member_u64(last_a, "exit_code"),
+		 code_b = member_u64(last_b, "exit_code");
+
+	if (is_state(a, "running") != is_state(b, "running"))
+		return is_state(a, "running");
+	if (code_a != code_b)
+		return code_a > code_b;
+	return strcmp(member_str(last_a, "finished"), member_str(last_b, "finished")) > 0;
+}
+
+/* The account, or the member that speaks for the group. */
 static const json_t *find_account(const json_t *accounts, const char *name)
 {
-	const json_t *a;
+	const json_t *a, *found = NULL;
 	size_t i;
 
-	json_array_foreach(accounts, i,
-			   a) if (strcmp(member_str(a, "name"), name) == 0) return a;
-	return NULL;
+	json_array_foreach(accounts, i, a)
+	{
+		if (strcmp(member_str(a, "name"), name) == 0)
+			return a;
+		if (strcmp(member_str(a, "group"), name) == 0 &&
+		    (!found || speaks_before(a, found)))
+			found = a;
+	}
+	return found;
 }
 
 json_t *timers_join(const json_t *accounts, const struct bus_timers *timers)
 {
 	_cleanup_(json_decrefp) json_t *list = json_array();
+	const char *group = "";
 	const json_t *a;
 	size_t i;
 
 	json_array_foreach(accounts, i, a)
 	{
-		const char *name = member_str(a, "name");
+		const char *name = member_str(a, "name"), *of = member_str(a, "group");
+		bool first = strcmp(of, group) != 0;
 
+		group = of;
+		if (*of && !first)
+			continue; /* one entry for them all */
+		if (*of) {
+			name = of;
+			a = find_account(accounts, of);
+		}
 		if (json_array_append_new(
 			    list, entry_new(name, a, bus_timers_find(timers, name))) < 0)
 			return NULL;
@@ -179,11 +216,6 @@ json_t *timers_join(const json_t *accounts, const struct bus_timers *timers)
 }
 
 /* ---- the table ---- */
-
-static bool is_state(const json_t *entry, const char *state)
-{
-	return strcmp(member_str(entry, "state"), state) == 0;
-}
 
 static const char *timer_word(const json_t *entry)
 {

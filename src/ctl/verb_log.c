@@ -18,6 +18,7 @@ static int check_name(struct ctl *c, const char *name)
 	_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
 	_cleanup_(json_decrefp) json_t *p = json_pack("{s:[s]}", "accounts", name);
 	struct mm_err err = {0};
+	const json_t *status;
 
 	if (!p) {
 		(void)mm_err_set(&err, MM_SCOPE_JOB, MM_RETRY_NEVER, -EINVAL,
@@ -30,7 +31,20 @@ static int check_name(struct ctl *c, const char *name)
 		fputs("  what is in the journal follows\n", stderr);
 		return 0;
 	}
-	return reply.error ? trouble_reply(&reply) : 0;
+	if (reply.error)
+		return trouble_reply(&reply);
+	status = json_object_get(reply.parameters, "status");
+	if (strcmp(member_str(json_array_get(json_object_get(status, "accounts"), 0), "group"),
+		   name) != 0)
+		return 0;
+
+	(void)mm_err_set(&err, MM_SCOPE_JOB, MM_RETRY_NEVER, -EINVAL,
+			 "%s is a group: its entries are those of its accounts", name);
+	(void)mm_err_class(&err, MM_CLASS_USAGE,
+			   "name a member: mailmigctl log %s/NAME; or the runs of its timer: "
+			   "journalctl -u mailmig@%s",
+			   name, name);
+	return trouble_report(&err);
 }
 
 static int bad_lines(const char *value)

@@ -135,13 +135,33 @@ int verb_run(struct ctl *c)
 			     "leave out one of them");
 	if (ctl_has(&c->args, OPT_FROM_UNIT) &&
 	    (local || ctl_has(&c->args, OPT_NO_WAIT) || c->args.n_names != 1))
-		return usage(
-			"--from-unit is for one account, and not with --local or --no-wait",
-			"it is what mailmig@NAME.service calls");
+		return usage("--from-unit is for one account or group, and not with --local or "
+			     "--no-wait",
+			     "it is what mailmig@NAME.service calls");
 	return run_or_plan(c, dry);
+}
+
+/* A plan is read folder by folder: of one account. The daemon knows which names are groups;
+ * whatever else it says it says again when it is asked for the plan. */
+static bool is_group(struct ctl *c, const char *name)
+{
+	_cleanup_(json_decrefp) json_t *p = json_pack("{s:[s]}", "accounts", name);
+	_cleanup_(varlink_reply_done) struct varlink_reply reply = {0};
+	struct mm_err err = {0};
+	const json_t *status;
+
+	if (!p || ctl_call(c, CONTROL_INTERFACE ".Status", p, &reply, &err) < 0 || reply.error)
+		return false;
+	status = json_object_get(reply.parameters, "status");
+	return strcmp(member_str(json_array_get(json_object_get(status, "accounts"), 0),
+				 "group"),
+		      name) == 0;
 }
 
 int verb_plan(struct ctl *c)
 {
+	if (!ctl_has(&c->args, OPT_LOCAL) && is_group(c, c->args.names[0]))
+		return usage("a plan is of one account, and this is a group",
+			     "name a member: mailmigctl plan GROUP/NAME");
 	return run_or_plan(c, true);
 }

@@ -101,6 +101,26 @@ static int show_result(struct ctl *c, struct bus *bus)
 	return CTL_EXIT_OK;
 }
 
+/* What stands behind the '/' is a member's, and has no timer of its own. */
+static int refuse_members(const struct ctl_args *a)
+{
+	for (size_t i = 0; i < a->n_names; i++) {
+		const char *slash = strchr(a->names[i], '/');
+		int length = slash ? (int)(slash - a->names[i]) : 0;
+		struct mm_err err = {0};
+
+		if (!slash)
+			continue;
+		(void)mm_err_set(&err, MM_SCOPE_JOB, MM_RETRY_NEVER, -EINVAL,
+				 "%s has no timer of its own: that of its group runs it",
+				 a->names[i]);
+		(void)mm_err_class(&err, MM_CLASS_USAGE, "mailmigctl %s %.*s", a->verb->name,
+				   length, a->names[i]);
+		return trouble_report(&err);
+	}
+	return CTL_EXIT_OK;
+}
+
 /* A timer of an account that is switched off would fail each time. */
 static int refuse_disabled(const json_t *accounts)
 {
@@ -109,12 +129,14 @@ static int refuse_disabled(const json_t *accounts)
 
 	json_array_foreach(accounts, i, a)
 	{
+		const char *group = member_str(a, "group");
 		struct mm_err err = {0};
 
 		if (!json_is_false(json_object_get(a, "enabled")))
 			continue;
 		(void)mm_err_set(&err, MM_SCOPE_JOB, MM_RETRY_NEVER, -EINVAL,
-				 "account %s is switched off", member_str(a, "name"));
+				 "%s %s is switched off", *group ? "group" : "account",
+				 *group ? group : member_str(a, "name"));
 		(void)mm_err_class(&err, MM_CLASS_CONFIG,
 				   "take enabled = false out of its configuration, then "
 				   "mailmigctl reload");
@@ -132,6 +154,8 @@ int verb_enable(struct ctl *c)
 
 	code = ask_accounts(c, c->args.names, c->args.n_names, &accounts);
 	if (code == CTL_EXIT_OK)
+		code = refuse_members(&c->args);
+	if (code == CTL_EXIT_OK)
 		code = refuse_disabled(accounts);
 	if (code != CTL_EXIT_OK)
 		return code;
@@ -148,7 +172,10 @@ int verb_disable(struct ctl *c)
 	_cleanup_(bus_timers_done) struct bus_timers timers = {0};
 	_cleanup_(bus_freep) struct bus *bus = NULL;
 	struct mm_err err = {0};
+	int refused = refuse_members(&c->args);
 
+	if (refused != CTL_EXIT_OK)
+		return refused;
 	if (bus_open(&bus, &err) < 0 || bus_read_timers(bus, &timers, &err) < 0)
 		return trouble_report(&err);
 	for (size_t i = 0; i < c->args.n_names; i++) {

@@ -169,17 +169,18 @@ static void describe_timer(const struct bus_timer *t, const struct config_accoun
 			   struct check_line *l)
 {
 	bool started = t && t->enabled && strcmp(t->state, "dead") != 0;
+	const char *unit = config_account_unit(a);
 	char next[32];
 
 	if (!started) {
 		describe(l, CHECK_WARN, "timer",
 			 "schedule is \"%s\", but mailmig@%s.timer is not enabled", a->schedule,
-			 a->name);
-		advise(l, "mailmigctl enable %s", a->name);
+			 unit);
+		advise(l, "mailmigctl enable %s", unit);
 	} else if (strcmp(t->state, "failed") == 0 || strcmp(t->state, "elapsed") == 0) {
 		describe(l, CHECK_WARN, "timer", "mailmig@%s.timer has %s: it starts no run",
-			 a->name, t->state);
-		advise(l, "systemctl restart mailmig@%s.timer", a->name);
+			 unit, t->state);
+		advise(l, "systemctl restart mailmig@%s.timer", unit);
 	} else {
 		describe(l, CHECK_OK, "timer", "schedule \"%s\", next run %s", a->schedule,
 			 t->next_usec ? clock_rfc3339(t->next_usec, next, sizeof(next))
@@ -204,7 +205,7 @@ static void tell_account(struct run *r)
 	if (!a || !record)
 		return;
 	if (a->schedule && timers->bus && !timers->broken) { /* else there is no systemd here */
-		describe_timer(bus_timers_find(&timers->known, a->name), a, &l);
+		describe_timer(bus_timers_find(&timers->known, config_account_unit(a)), a, &l);
 		tell_of(r, &l);
 	}
 	if (record->note.paused_usec) {

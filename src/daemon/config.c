@@ -31,10 +31,9 @@ void record_done(struct record *r)
 
 static size_t index_of(const struct config *c, const char *account)
 {
-	for (size_t i = 0; c && i < c->n_accounts; i++)
-		if (strcmp(c->accounts[i].name, account) == 0)
-			return i;
-	return SIZE_MAX;
+	const struct config_account *a = c ? config_find_account(c, account) : NULL;
+
+	return a ? (size_t)(a - c->accounts) : SIZE_MAX;
 }
 
 struct record *daemon_record(struct daemon *d, const char *account)

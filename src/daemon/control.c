@@ -45,8 +45,14 @@ static void answer_no_account(const struct daemon *d, struct varlink_call *call,
 {
 	_cleanup_(json_decrefp) json_t *have = json_array();
 
-	for (size_t i = 0; i < MIN_OF(d->config->n_accounts, (size_t)HAVE_MAX); i++)
-		(void)json_array_append_new(have, json_string(d->config->accounts[i].name));
+	for (size_t i = 0; i < d->config->n_accounts && json_array_size(have) < HAVE_MAX; i++) {
+		const struct config_account *a = &d->config->accounts[i];
+
+		if (!a->group || strchr(name, '/'))
+			(void)json_array_append_new(have, json_string(a->name));
+		else if (config_find(d->config, a->group) == a)
+			(void)json_array_append_new(have, json_string(a->group));
+	}
 	varlink_call_error(call, ERROR("NoSuchAccount"),
 			   json_pack("{s:s, s:O}", "account", name, "have", have));
 }
@@ -79,7 +85,7 @@ static void do_status(struct varlink_call *call, const json_t *parameters, void 
 	for (size_t i = 0; i < json_array_size(names); i++) {
 		const char *name = json_string_value(json_array_get(names, i));
 
-		if (!config_find_account(d->config, name) && !daemon_find_run(d, name)) {
+		if (!config_find(d->config, name) && !daemon_find_run(d, name)) {
 			answer_no_account(d, call, name);
 			return;
 		}
@@ -92,6 +98,7 @@ static void do_status(struct varlink_call *call, const json_t *parameters, void 
 
 struct request {
 	bool all;
+	bool group; /* one was named */
 	bool dry_run;
 	bool fail_fast;
 	const struct config_account **accounts; /* each once */
@@ -108,9 +115,10 @@ static void request_done(struct request *q)
 		(void)close(q->credentials_fd);
 }
 
-static void add_account(struct request *q, const struct config_account *a)
+/* named: one by one, so that some may be named twice. */
+static void add_account(struct request *q, const struct config_account *a, bool named)
 {
-	for (size_t i = 0; i < q->n; i++)
+	for (size_t i = 0; named && i < q->n; i++)
 		if (q->accounts[i] == a)
 			return;
 	q->accounts[q->n++] = a;
@@ -122,43 +130,60 @@ static bool may_run(struct daemon *d, const struct request *q, const struct conf
 	return q->dry_run || !account_is_paused(d, a);
 }
 
+/* The account, or the members of the group that may run. False as below. */
+static bool find_named(struct daemon *d, struct varlink_call *call, const char *name,
+		       struct request *q)
+{
+	const struct config_account *first = config_find(d->config, name), *a = first;
+	const struct config_account *end = d->config->accounts + d->config->n_accounts;
+	size_t before = q->n, n_resting = 0;
+
+	if (!first) {
+		answer_no_account(d, call, name);
+		return false;
+	}
+	if (!first->enabled) {
+		varlink_call_error(call, ERROR("AccountDisabled"),
+				   json_pack("{s:s}", "account", name));
+		return false;
+	}
+	for (; a < end && config_account_is(a, name); a++) {
+		if (may_run(d, q, a))
+			add_account(q, a, before > 0);
+		else
+			n_resting++;
+	}
+	q->group |= strcmp(first->name, name) != 0;
+	if (n_resting == (size_t)(a - first)) {
+		varlink_call_error(call, ERROR("AccountPaused"),
+				   json_pack("{s:s}", "account", name));
+		return false;
+	}
+	return true;
+}
+
 /* Which accounts are meant. False: the call was answered with an error. */
 static bool find_accounts(struct daemon *d, struct varlink_call *call, const json_t *names,
 			  struct request *q)
 {
 	for (size_t i = 0; q->all && i < d->config->n_accounts; i++)
 		if (d->config->accounts[i].enabled && may_run(d, q, &d->config->accounts[i]))
-			add_account(q, &d->config->accounts[i]);
+			add_account(q, &d->config->accounts[i], false);
 
-	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-		const struct config_account *a = config_find_account(d->config, name);
-
-		if (!a) {
-			answer_no_account(d, call, name);
+	for (size_t i = 0; i < json_array_size(names); i++)
+		if (!find_named(d, call, json_string_value(json_array_get(names, i)), q))
 			return false;
-		}
-		if (!a->enabled) {
-			varlink_call_error(call, ERROR("AccountDisabled"),
-					   json_pack("{s:s}", "account", name));
-			return false;
-		}
-		if (!may_run(d, q, a)) {
-			varlink_call_error(call, ERROR("AccountPaused"),
-					   json_pack("{s:s}", "account", name));
-			return false;
-		}
-		add_account(q, a);
-	}
 	return true;
 }
 
 /* May the call have the run that an account has already? With "more" it joins it, unless one is
- * dry and the other is not. Of --all, what runs is as good as asked for. */
+ * dry and the other is not. Of --all
+ * and of a group, what runs is as good as asked for. */
 static bool may_join(const struct varlink_call *call, const struct request *q,
 		     const struct run *r)
 {
-	return r->dry_run == q->dry_run && (varlink_call_wants_more(call) || q->all);
+	return r->dry_run == q->dry_run &&
+	       (varlink_call_wants_more(call) || q->all || q->group);
 }
 
 static bool find_runs(struct daemon *d, struct varlink_call *call, struct request *q)
@@ -319,18 +344,29 @@ static void do_cancel(struct varlink_call *call, const json_t *parameters, void 
 {
 	const char *account = json_string_value(json_object_get(parameters, "account"));
 	struct daemon *d = userdata;
+	const struct config_account *a = config_find(d->config, account), *end;
 	struct run *r = daemon_find_run(d, account);
+	bool any = r;
 
-	if (!r && !config_find_account(d->config, account)) {
+	if (!r && !a) {
 		answer_no_account(d, call, account);
 		return;
 	}
-	if (!r) {
+	if (r)
+		run_cancel(r, "cancelled before it started");
+	end = d->config->accounts + d->config->n_accounts;
+	for (; !r && a < end && config_account_is(a, account); a++) {
+		struct run *one = daemon_find_run(d, a->name);
+
+		if (one)
+			run_cancel(one, "cancelled before it started");
+		any |= one != NULL;
+	}
+	if (!any) {
 		varlink_call_error(call, ERROR("NotRunning"),
 				   json_pack("{s:s}", "account", account));
 		return;
 	}
-	run_cancel(r, "cancelled before it started");
 	varlink_call_reply(call, json_pack("{s:b}", "cancelled", true));
 }
 
@@ -338,15 +374,23 @@ static void pause_or_resume(struct varlink_call *call, const json_t *parameters,
 			    struct daemon *d, bool pause)
 {
 	const char *account = json_string_value(json_object_get(parameters, "account"));
-	const struct run *r = daemon_find_run(d, account);
+	const struct config_account *a = config_find(d->config, account), *end;
 	struct mm_err err = {0};
-	bool running = r && r->state == RUN_RUNNING && !r->dry_run;
+	bool running = false;
+	int q = 0;
 
-	if (!config_find_account(d->config, account)) {
+	if (!a) {
 		answer_no_account(d, call, account);
 		return;
 	}
-	if (account_pause(d, account, pause, &err) < 0) {
+	end = d->config->accounts + d->config->n_accounts;
+	for (; a < end && config_account_is(a, account) && q >= 0; a++) {
+		const struct run *r = daemon_find_run(d, a->name);
+
+		running |= r && r->state == RUN_RUNNING && !r->dry_run;
+		q = account_pause(d, a->name, pause, &err);
+	}
+	if (q < 0) {
 		answer_failed(call, err.text,
 			      pause ? "it is paused until mailmigd ends; see the disk"
 				    : "it goes on until mailmigd ends; see the disk",

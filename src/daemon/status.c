@@ -36,7 +36,8 @@ static const char *state_name(const struct record *record, const struct run *r)
 	return is_failing(record) ? "failed" : "idle";
 }
 
-/* What systemd says of it; without systemd, what it would: nothing is enabled. */
+/* What systemd says of the account's, or its group's; without systemd, what it would: nothing
+ * is enabled. */
 static json_t *timer_to_json(const struct daemon *d, const char *account, const char *schedule)
 {
 	const struct bus_timer *t = bus_timers_find(&d->timers.known, account);
@@ -50,12 +51,13 @@ static json_t *account_to_json(const struct daemon *d, const struct config_accou
 			       const struct record *record, const struct run *r)
 {
 	return json_pack(
-		"{s:s, s:n, s:s, s:b, s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I}, "
+		"{s:s, s:s?, s:s, s:b, s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I}, "
 		"s:o}",
-		"name", a->name, "group", "mode", job_kind_name(a->job.kind), "enabled",
-		a->enabled, "paused", record->note.paused_usec != 0, "removed", false, "state",
-		state_name(record, r), "run", r ? json_string(r->id) : json_null(), "timer",
-		timer_to_json(d, a->name, a->schedule), "last_run",
+		"name", a->name, "group", a->group, "mode", job_kind_name(a->job.kind),
+		"enabled", a->enabled, "paused", record->note.paused_usec != 0, "removed",
+		false, "state", state_name(record, r), "run",
+		r ? json_string(r->id) : json_null(), "timer",
+		timer_to_json(d, config_account_unit(a), a->schedule), "last_run",
 		record->last.id ? run_summary_to_json(&record->last) : json_null(),
 		"last_success", time_or_null(record->last_success_usec), "totals", "messages",
 		(json_int_t)record->total_messages, "bytes", (json_int_t)record->total_bytes,
@@ -75,12 +77,12 @@ static json_t *removed_to_json(const struct daemon *d, const struct run *r)
 	return STEAL(o);
 }
 
-static bool is_wanted(const char *account, const json_t *names)
+static bool is_wanted(const struct config_account *a, const json_t *names)
 {
 	if (json_array_size(names) == 0)
 		return true;
 	for (size_t i = 0; i < json_array_size(names); i++)
-		if (strcmp(json_string_value(json_array_get(names, i)), account) == 0)
+		if (config_account_is(a, json_string_value(json_array_get(names, i))))
 			return true;
 	return false;
 }
@@ -200,17 +202,19 @@ static int add_accounts(struct daemon *d, const json_t *names, json_t *accounts)
 	for (size_t i = 0; i < d->config->n_accounts; i++) {
 		const struct config_account *a = &d->config->accounts[i];
 
-		if (is_wanted(a->name, names) &&
+		if (is_wanted(a, names) &&
 		    json_array_append_new(accounts,
 					  account_to_json(d, a, &d->records[i],
 							  daemon_find_run(d, a->name))) < 0)
 			return -ENOMEM;
 	}
-	for (const struct run *r = d->runs; r; r = r->next)
-		if (!config_find_account(d->config, r->account) &&
-		    is_wanted(r->account, names) &&
+	for (const struct run *r = d->runs; r; r = r->next) {
+		const struct config_account gone = {.name = r->account};
+
+		if (!config_find_account(d->config, r->account) && is_wanted(&gone, names) &&
 		    json_array_append_new(accounts, removed_to_json(d, r)) < 0)
 			return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -224,8 +224,9 @@ int state_open(const char *state_dir, const char *account, bool dry, struct stat
 	(void)pthread_mutex_init(&s->lock, &attr);
 	(void)pthread_mutexattr_destroy(&attr);
 
-	dir = text_fmt("%s/accounts", state_dir);
 	s->path = text_fmt("%s/accounts/%s.db", state_dir, account);
+	/* A member of a group, GROUP/NAME, is in a directory of its group. */
+	dir = s->path ? text_dupn(s->path, (size_t)(strrchr(s->path, '/') - s->path)) : NULL;
 	lock = text_fmt("%s/accounts/%s.lock", state_dir, account);
 	if (!dir || !s->path || !lock)
 		return mm_err_oom(reterr);

@@ -131,7 +131,15 @@ static int check_file(const struct stat *st, const char *path, struct mm_err *e)
 	} else if (st->st_mode & S_IWGRP) {
 		r = refuse(e, -EPERM, path, "can be written by its group");
 		(void)mm_err_class(e, MM_CLASS_CONFIG, "chmod %s %s", mode, path);
-	} else if (st->st_size == 0) {
+	}
+	return r;
+}
+
+static int check_size(const struct stat *st, const char *path, struct mm_err *e)
+{
+	int r = 0;
+
+	if (st->st_size == 0) {
 		r = refuse(e, -ENODATA, path, "is empty");
 		(void)mm_err_class(e, MM_CLASS_CONFIG, "write the password into it");
 	} else if (st->st_size > SECRET_MAX) {
@@ -139,6 +147,32 @@ static int check_file(const struct stat *st, const char *path, struct mm_err *e)
 		(void)mm_err_class(e, MM_CLASS_CONFIG, "name a file with the password alone");
 	}
 	return r;
+}
+
+/* ret: what fstat() says of it. The descriptor, or -errno. */
+static int open_checked(int dir_fd, const char *path, const char *shown, struct stat *ret,
+			struct mm_err *reterr)
+{
+	/* O_NONBLOCK: a FIFO must not hold us up before fstat() shows what it is. */
+	_cleanup_(closep) int fd =
+		openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int r;
+
+	if (fd < 0 || fstat(fd, ret) < 0)
+		return refuse_open(reterr, -errno, shown);
+	r = check_file(ret, shown, reterr);
+	if (r < 0)
+		return r;
+	r = fd;
+	fd = -1;
+	return r;
+}
+
+int secret_open_file(const char *path, struct mm_err *reterr)
+{
+	struct stat st;
+
+	return open_checked(AT_FDCWD, path, path, &st, reterr);
 }
 
 int secret_from_fd(int fd, struct secret **ret)
@@ -155,18 +189,14 @@ int secret_from_fd(int fd, struct secret **ret)
 int secret_read_at(int dir_fd, const char *path, const char *shown, struct secret **ret,
 		   struct mm_err *reterr)
 {
-	/* O_NONBLOCK: a FIFO must not hold us up before fstat() shows what it is. */
-	_cleanup_(closep) int fd =
-		openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_(closep) int fd = -1;
 	struct stat st;
 	int r;
 
+	fd = open_checked(dir_fd, path, shown, &st, reterr);
 	if (fd < 0)
-		return refuse_open(reterr, -errno, shown);
-	if (fstat(fd, &st) < 0)
-		return refuse_open(reterr, -errno, shown);
-
-	r = check_file(&st, shown, reterr);
+		return fd;
+	r = check_size(&st, shown, reterr);
 	if (r < 0)
 		return r;
 

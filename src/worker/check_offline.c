@@ -93,10 +93,10 @@ static void check_account(struct checks *c, const struct config_account *a)
 	check_secret(c, &a->job, &a->job.destination, "destination");
 }
 
-static bool is_wanted(const char *account, char *const *names, size_t n_names)
+static bool is_wanted(const struct config_account *a, char *const *names, size_t n_names)
 {
 	for (size_t i = 0; i < n_names; i++)
-		if (strcmp(names[i], account) == 0)
+		if (config_account_is(a, names[i]))
 			return true;
 	return n_names == 0;
 }
@@ -105,7 +105,7 @@ static void check_unknown(struct checks *c, const struct config *config, const c
 {
 	struct check_line l;
 
-	if (config_find_account(config, name))
+	if (config_find(config, name))
 		return;
 	check_begin(&l, CHECK_FAIL, NULL, "account", "there is no account \"%s\" in %s", name,
 		    config->path);
@@ -143,7 +143,7 @@ static void check_config(struct checks *c, const struct config *config, char *co
 	for (size_t i = 0; i < config->n_accounts; i++) {
 		const struct config_account *a = &config->accounts[i];
 
-		if (!is_wanted(a->name, names, n_names))
+		if (!is_wanted(a, names, n_names))
 			continue;
 		check_account(c, a);
 		checks_send(c, fd, a->name, "");

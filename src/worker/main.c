@@ -185,6 +185,15 @@ static int run_account(const struct options *o)
 	}
 	config_errors_done(&errors);
 	a = config_find_account(c, o->account);
+	if (!a && config_find(c, o->account)) {
+		_cleanup_(freep) char *line =
+			text_fmt("%s: \"%s\" is a group; without mailmigd name one of its "
+				 "accounts, such "
+				 "as %s",
+				 c->path, o->account, config_find(c, o->account)->name);
+
+		return refuse_config(o->event_fd, line ? &line : NULL, line ? 1 : 0);
+	}
 	if (!a || !a->enabled) {
 		_cleanup_(freep) char *line = text_fmt(
 			"%s: %s account \"%s\"; %s", c->path, a ? "disabled" : "no", o->account,

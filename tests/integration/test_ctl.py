@@ -383,12 +383,21 @@ def test_run_verbose_prints_folders_and_messages(daemon):
     (["run", "--all"], {"accounts": [], "all": True}),
     (["run", "a", "b", "--fail-fast"], {"accounts": ["a", "b"], "fail_fast": True}),
     (["run", "--dry-run", "a"], {"accounts": ["a"], "dry_run": True}),
-    (["plan", "a"], {"accounts": ["a"], "dry_run": True}),
 ])
 def test_what_is_asked_of_the_daemon(daemon, args, parameters):
     daemon.on["Run"] = lambda call: call.reply(exit_code=0, summaries=[])
     assert ask(daemon, *args)[0] == 0
     assert daemon.calls == [("Run", parameters, True)]
+
+
+def test_plan_is_of_one_account(daemon):
+    daemon.on["Run"] = lambda call: call.reply(exit_code=0, summaries=[])
+    daemon.on["Status"] = lambda call: call.reply(status=status(account("a")))
+    assert ask(daemon, "plan", "a")[0] == 0
+    assert daemon.calls[-1] == ("Run", {"accounts": ["a"], "dry_run": True}, True)
+    daemon.on["Status"] = lambda call: call.reply(status=status(account("a/x", group="a")))
+    assert ask(daemon, "plan", "a")[0] == 2
+    assert [name for name, _, _ in daemon.calls].count("Run") == 1
 
 
 def test_no_wait(daemon):

@@ -298,6 +298,78 @@ def test_usage(args, fake, start):
     assert (code, out) == (2, "") and "--from-unit is for one account" in err
 
 
+# ---- a group ----
+
+def ended(call, name, code=0, **values):
+    s = summary(name, exit_code=code, **values)
+    call.event(event="done", run="01" + name.upper(), **s)
+    return s
+
+
+def test_result_and_status_are_those_of_all_members(fake, notify, start):
+    """The unit's name is a group's; the highest code counts, and no member is left out."""
+    def run(call):
+        call.runs("alice/x", "alice/y")
+        all_of_them = [ended(call, "alice/x", 5, result="failed"),
+                       ended(call, "alice/y", copied=3, present=2)]
+        call.reply(exit_code=5, summaries=all_of_them)
+
+    fake.on["Run"] = run
+    code, out, err = start(fake.path).end()
+    assert (code, err) == (5, "")
+    assert out.count("alice/x: ") == 1 and out.count("alice/y: ") == 1
+    notify.until("STATUS=1 of 2 ok: 3 copied, 2 already there")
+
+
+def test_stop_of_a_group_is_asked_once(fake, notify, start):
+    cancelled = threading.Event()
+
+    def run(call):
+        call.runs("alice/x", "alice/y")
+        call.event(event="progress", account="alice/y", run="01ALICE/Y", phase="copying",
+                   folder="INBOX", done=3, total=4, bytes_done=1, bytes_total=2, rate=1,
+                   eta_seconds=1)
+        assert cancelled.wait(TIMEOUT)
+        call.reply(exit_code=9, summaries=[ended(call, "alice/" + n, 9, result="cancelled")
+                                           for n in "xy"])
+
+    def cancel(call):
+        call.reply(cancelled=True)
+        cancelled.set()
+
+    fake.on.update({"Run": run, "Cancel": cancel})
+    unit = start(fake.path)
+    notify.until("STATUS=2 runs: 3/4")
+    unit.process.send_signal(signal.SIGTERM)
+    assert unit.end()[0] == 0
+    assert [p for name, p, _ in fake.calls if name == "Cancel"] == [{"account": "alice"}]
+
+
+def test_only_what_was_interrupted_runs_again(fake, start):
+    """x ended before the daemon went, y while it went; z goes on afterwards."""
+    x = summary("alice/x", exit_code=5, result="failed")
+    y = summary("alice/y", copied=2)
+
+    def run(call):
+        call.runs("alice/x", "alice/y", "alice/z")
+        ended(call, "alice/x", 5, result="failed")
+        s = ended(call, "alice/z", 9, result="interrupted")
+        call.reply(exit_code=9, summaries=[s], stopping=True)
+
+    def again(call):
+        call.runs("alice/z")
+        call.reply(exit_code=1, summaries=[ended(call, "alice/z", 1, result="partial")])
+
+    fake.on.update({"Run": in_turn(run, again), "Status": lambda call: call.reply(status=status(
+        account("alice/x", last_run=x), account("alice/y", last_run=y),
+        account("alice/z", state="running")))})
+    code, out, _ = start(fake.path).end()
+    assert code == 5
+    assert [out.count("alice/%s: " % n) for n in "xyz"] == [1, 1, 1], out
+    assert [p["accounts"] for name, p, _ in fake.calls if name == "Run"] == [
+        ["alice"], ["alice/z"]]
+
+
 # ---- the real daemon ----
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

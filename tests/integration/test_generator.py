@@ -351,3 +351,18 @@ def test_what_is_certain_systemd_takes_too(tree, tmp_path):
     assert len(certain) > 300 and len(bad) > 300
     assert not bad & set(certain)
     assert len(certain) > 0.8 * (len(texts) - len(bad))  # and most of the good ones are known
+
+
+def test_group_has_one_timer_and_its_file_is_not_read(tree):
+    """The schedule and the credentials of the servers are all that its units need."""
+    text = libconfig_file({
+        "servers": [{"name": "s", "host": "s", "admin_user": "a", "password_credential": "all"}],
+        "accounts": [account("single", "5min")],
+        "groups": [account("office", "1h", accounts_file="no-such.csv", origin={"server": "s"}),
+                   account("single", "2h"), account("off", "3h", enabled=False)]})
+    tree.config.write_text(text)
+    assert not tree.run()
+    assert tree.timers() == ["office", "single"]
+    assert tree.lines("office")[2:] == span(3600)
+    assert tree.lines("single")[2:] == span(300)  # the first of that name
+    assert tree.lines("office", CREDENTIALS, "service")[-1] == "LoadCredentialEncrypted=all"

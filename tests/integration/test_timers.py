@@ -110,6 +110,33 @@ def test_enable_and_disable(machine_both):
     assert not timers["bob"]["enabled"] and timers["dave@old.example"]["enabled"]
 
 
+def test_group(make):  # noqa: F811
+    """One timer for all members, which each of them shows as its own."""
+    skip_without_root()
+    daemon = make(ACCOUNTS)
+    path = os.path.join(os.path.dirname(daemon.config), "g.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("origin_user,origin_password,destination_user,destination_password\n"
+                "x,p,to-x,p\ny,p,to-y,p\n")
+    os.chmod(path, 0o600)
+    daemon.write_config(ACCOUNTS, extra=(
+        'groups = ( { name = "g"; accounts_file = "g.csv"; schedule = "Mon..Fri 22:00"; '
+        'origin = { server = "old"; }; destination = { server = "new"; }; } );\n'))
+    with Manager(private=True, bus=False) as manager:
+        m = Machine(manager, daemon)
+        assert m.ctl("enable", "g").startswith("g: timer enabled, next run ")
+        assert "22:00:00" in m.manager.show("mailmig@g.timer", "TimersCalendar")["TimersCalendar"]
+        timers = m.timers()
+        assert list(timers)[-1] == "g" and len(timers) == len(ACCOUNTS) + 1
+        assert timers["g"]["enabled"] and timers["g"]["schedule"] == "Mon..Fri 22:00"
+        for account in json.loads(m.ctl("status", "g", "--json"))["accounts"]:
+            assert account["timer"] == {"enabled": True, "next": timers["g"]["next"],
+                                        "state": "waiting", "schedule": "Mon..Fri 22:00"}
+        assert "Timer: mailmig@g.timer, enabled, next " in " ".join(
+            m.ctl("status", "g/x").split())
+        assert m.ctl("disable", "g") == "g: timer disabled\n"
+
+
 def test_table(machine):
     machine.ctl("enable", "bob")
     lines = machine.ctl("timers").splitlines()

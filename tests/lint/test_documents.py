@@ -257,9 +257,10 @@ PLACES = {
     "ACCOUNTS": (("account", ""), ("folders", "folders."), ("flags", "flags."),
                  ("limits", "limits.")),
     "ORIGIN AND DESTINATION": (("endpoint", ""),),
+    "GROUPS": (("group", ""),),
 }
 # Groups that have their keys in the list, and lists with a section of their own.
-BY_PART = {"retry", "notify", "folders", "flags", "limits", "servers", "accounts"}
+BY_PART = {"retry", "notify", "folders", "flags", "limits", "servers", "accounts", "groups"}
 
 
 @pytest.mark.parametrize("title", PLACES)

@@ -104,13 +104,13 @@ static void test_global(void **state)
 		{"notify = {\n comand = \"x\"; };\n",
 		 "m.conf:1: notify has no command; add command = \"PROGRAM\"\n"
 		 "m.conf:2: unknown key \"notify.comand\"; did you mean \"command\"?\n"},
-		{"groups = ( { name = \"g\"; accounts_file = \"x\"; mode = \"move\"; } );\n",
-		 "m.conf:1: groups: not in this version; remove it\n"},
-		{"groups = ( { name = \"g\";\n shedule = \"1h\"; enroll = { domain = 1; }; } "
-		 ");\n",
-		 "m.conf:1: groups: not in this version; remove it\n"
+		{"groups = ( { name = \"g\";\n shedule = \"1h\"; enroll = { }; } );\n",
+		 "m.conf:1: group \"g\" has no accounts_file; add accounts_file = \"FILE\"\n"
+		 "m.conf:1: group \"g\" has no origin; add origin = { server = \"NAME\"; }\n"
+		 "m.conf:1: group \"g\" has no destination; add destination = { server = "
+		 "\"NAME\"; }\n"
 		 "m.conf:2: unknown key \"shedule\"; did you mean \"schedule\"?\n"
-		 "m.conf:2: unknown key \"enroll.domain\"; did you mean \"domains\"?\n"},
+		 "m.conf:2: enroll: not in this version; remove it\n"},
 		{"oauth = ( { name = \"x\"; } );\n",
 		 "m.conf:1: oauth: not in this version; remove it\n"},
 		{"accounts_dir = \"nowhere\";\n", "m.conf:1: accounts_dir \"nowhere\" cannot "

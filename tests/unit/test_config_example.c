@@ -35,6 +35,9 @@ static void write_switched_on(struct fixture *f)
 	fixture_write(f, "m.conf", buf_str(&on));
 	fixture_chmod(f, "m.conf", 0640); /* a password stands in it */
 	fixture_write(f, "mailmig/accounts.d/none", "");
+	fixture_write(f, "mailmig/office.csv",
+		      "origin_user,origin_password,destination_user\nanna,x,anna\n");
+	fixture_chmod(f, "mailmig/office.csv", 0640);
 }
 
 static void test_as_it_is(void **state)
@@ -57,7 +60,7 @@ static void test_switched_on(void **state)
 	write_switched_on(f);
 	fixture_expect(f, "");
 	assert_int_equal(f->config->n_servers, 4);
-	assert_int_equal(f->config->n_accounts, 3);
+	assert_int_equal(f->config->n_accounts, 4);
 
 	/* It says that the settings at its top show the default values. */
 	memcpy(plain.dir, f->dir, sizeof(plain.dir));

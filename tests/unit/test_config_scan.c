@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_internal.h"
+#include "config/scan.h"
 #include "config_fixture.h"
 
 /* libconfig itself leaks a string when an error follows it. */

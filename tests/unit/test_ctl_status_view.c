@@ -240,7 +240,7 @@ static void test_account(void **state)
 			    "alice of office: sync\n"
 			    "       State: running\n"
 			    "    Progress: [#####...............] 25%  1/4 messages, Sent\n"
-			    "       Timer: mailmig@alice.timer, enabled, next run not known\n"
+			    "       Timer: mailmig@office.timer, enabled, next run not known\n"
 			    "    Last run: today 18:21  partial in 6 s  (run 01A)\n"
 			    "              4 copied (2.0 KiB), 1 already there, 0 skipped, 1 "
 			    "failed, 0 flags "

@@ -98,6 +98,36 @@ static void test_join(void **state)
 		"\"exit_code\":0},\"trouble\":null,\"advice\":null}");
 }
 
+/* One entry for all members, with what the one tells that did worst. */
+static void test_group(void **state)
+{
+	struct bus_timer t = timer("g", "loaded", "waiting");
+	const struct bus_timers timers = {&t, 1};
+	_cleanup_(json_decrefp) json_t *accounts = json_of(
+		"[{\"name\":\"g/a\",\"group\":\"g\",\"enabled\":true,\"state\":\"idle\","
+		"  "
+		"\"timer\":{\"schedule\":\"1h\"},\"last_run\":{\"id\":\"01A\",\"exit_code\":0}}"
+		","
+		" {\"name\":\"g/b\",\"group\":\"g\",\"enabled\":true,\"state\":\"failed\","
+		"  "
+		"\"timer\":{\"schedule\":\"1h\"},\"last_run\":{\"id\":\"01B\",\"exit_code\":5}}"
+		","
+		" {\"name\":\"h\",\"group\":null,\"enabled\":true,\"state\":\"idle\","
+		"  \"timer\":{},\"last_run\":null}]");
+	_cleanup_(json_decrefp) json_t *list = timers_join(accounts, &timers);
+	const json_t *g = json_array_get(list, 0);
+
+	assert_int_equal(json_array_size(list), 2);
+	assert_string_equal(member_str(g, "account"), "g");
+	assert_string_equal(member_str(g, "unit"), "mailmig@g.timer");
+	assert_string_equal(member_str(g, "schedule"), "1h");
+	assert_string_equal(member_str(g, "state"), "failed");
+	assert_string_equal(member_str(g, "trouble"), "");
+	assert_string_equal(member_str(json_array_get(list, 1), "account"), "h");
+	assert_int_equal(timers_view(capture(), &pipe_look, list, accounts, NOW), 0);
+	assert_non_null(strstr(captured(), "g        1h        enabled"));
+}
+
 static void test_table(void **state)
 {
 	struct bus_timer t[] = {timer("alice", "loaded", "waiting"),
@@ -148,8 +178,11 @@ static void test_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_trouble), cmocka_unit_test(test_join),
-		cmocka_unit_test(test_table),   cmocka_unit_test(test_a_run_in_progress),
+		cmocka_unit_test(test_trouble),
+		cmocka_unit_test(test_join),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_a_run_in_progress),
 		cmocka_unit_test(test_nothing),
 	};
 
