@@ -4,7 +4,6 @@
 import os
 import pty
 import select
-import shutil
 import subprocess
 
 import pytest
@@ -78,7 +77,6 @@ def test_bash_completes_files_for_the_options_that_take_one(bash, tmp_path):
     assert bash(line) == [str(tmp_path / "mailmig.conf")]
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
 @pytest.mark.parametrize("typed, shown", [
     ("sta", "status "), ("run ali", "alice "), ("run albert@o", "albert@old.example "),
     ("run --dr", "--dry-run "), ("--json rel", "reload "),
