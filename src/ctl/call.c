@@ -44,6 +44,19 @@ int ctl_call(struct ctl *c, const char *method, const json_t *parameters,
 	return r;
 }
 
+json_t *ctl_names(const struct ctl_args *a)
+{
+	_cleanup_(json_decrefp) json_t *o = json_pack("{s:[]}", "accounts");
+	json_t *names = json_object_get(o, "accounts");
+
+	if (!o)
+		return NULL;
+	for (size_t i = 0; i < a->n_names; i++)
+		if (json_array_append_new(names, json_string(a->names[i])) < 0)
+			return NULL;
+	return STEAL(o);
+}
+
 void ctl_print_json(struct ctl *c, const json_t *o)
 {
 	bool terminal = c->term.look.columns > 0;

@@ -144,7 +144,10 @@ struct ctl {
 /* Connect. 0 or -errno. */
 int ctl_connect(struct ctl *c, struct varlink_client **ret, struct mm_err *reterr);
 
-/* One call with one answer (ctl_call.c). 0: *reply is the caller's, and may hold an error;
+/* {"accounts": [the names given]}; the caller's. NULL: out of memory, or one is not UTF-8. */
+json_t *ctl_names(const struct ctl_args *a);
+
+/* One call with one answer (call.c). 0: *reply is the caller's, and may hold an error;
  * -errno: described. */
 int ctl_call(struct ctl *c, const char *method, const json_t *parameters,
 	     struct varlink_reply *reply, struct mm_err *reterr);

@@ -184,22 +184,9 @@ static int take(struct checker *k, const json_t *parameters)
 
 /* ---- by the daemon ---- */
 
-static json_t *parameters_of(const struct ctl_args *a)
-{
-	_cleanup_(json_decrefp) json_t *o = json_object();
-	json_t *names = json_array();
-
-	if (!o || !names || json_object_set_new(o, "accounts", names) < 0)
-		return NULL;
-	for (size_t i = 0; i < a->n_names; i++)
-		if (json_array_append_new(names, json_string(a->names[i])) < 0)
-			return NULL;
-	return STEAL(o);
-}
-
 static int by_daemon(struct checker *k, struct varlink_client *client)
 {
-	_cleanup_(json_decrefp) json_t *p = parameters_of(&k->c->args);
+	_cleanup_(json_decrefp) json_t *p = ctl_names(&k->c->args);
 	struct mm_err err = {0};
 	int r;
 

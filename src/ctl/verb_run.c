@@ -14,14 +14,10 @@ static int usage(const char *text, const char *advice)
 
 static json_t *run_parameters(const struct ctl_args *a, bool dry_run)
 {
-	_cleanup_(json_decrefp) json_t *o = json_object();
-	json_t *names = json_array();
+	_cleanup_(json_decrefp) json_t *o = ctl_names(a);
 
-	if (!o || !names || json_object_set_new(o, "accounts", names) < 0)
+	if (!o)
 		return NULL;
-	for (size_t i = 0; i < a->n_names; i++)
-		if (json_array_append_new(names, json_string(a->names[i])) < 0)
-			return NULL;
 	if (ctl_has(a, OPT_ALL) && json_object_set_new(o, "all", json_true()) < 0)
 		return NULL;
 	if (dry_run && json_object_set_new(o, "dry_run", json_true()) < 0)

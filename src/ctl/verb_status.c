@@ -6,19 +6,6 @@
 
 #define RUNS_ASKED 5
 
-static json_t *names_parameter(const struct ctl_args *a)
-{
-	_cleanup_(json_decrefp) json_t *o = json_object();
-	json_t *names = json_array();
-
-	if (!o || !names || json_object_set_new(o, "accounts", names) < 0)
-		return NULL;
-	for (size_t i = 0; i < a->n_names; i++)
-		if (json_array_append_new(names, json_string(a->names[i])) < 0)
-			return NULL;
-	return STEAL(o);
-}
-
 /* The newest runs of an account, or NULL: it only adds to what is shown. */
 static json_t *history(struct ctl *c, const json_t *account)
 {
@@ -65,7 +52,7 @@ int verb_status(struct ctl *c)
 	const json_t *status;
 
 	if (c->args.n_names > 0) {
-		parameters = names_parameter(&c->args);
+		parameters = ctl_names(&c->args);
 		if (!parameters) {
 			(void)mm_err_oom(&err);
 			return trouble_report(&err);
