@@ -170,17 +170,18 @@ static int look(struct transfer *t, struct batch *b, struct mm_err *reterr)
 static int end_check(struct transfer *t, struct mm_err *reterr)
 {
 	struct batch *b = t->checking;
+	bool last = ++b->looks >= LOOKS_MAX;
 	int r;
 
 	r = store_sizes_end(t->work->lane->destination, note_size, b, reterr);
-	if (r == 0 && has_unseen(b) && b->looks + 1 >= LOOKS_MAX)
+	if (r == 0 && last && has_unseen(b))
 		r = distrust(t, b, reterr);
 	if (r < 0)
 		return r;
 	t->checking = b->next;
 	t->n_checking--;
 	b->next = NULL;
-	if (!has_unseen(b) || ++b->looks >= LOOKS_MAX)
+	if (last || !has_unseen(b))
 		return conclude(t, b, reterr);
 	return look(t, b, reterr);
 }

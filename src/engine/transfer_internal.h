@@ -41,7 +41,7 @@ struct batch {
 	size_t n;
 	uint64_t bytes;
 	uint32_t watermark;
-	unsigned looks; /* in vain */
+	unsigned looks;
 };
 
 struct transfer {
