@@ -70,10 +70,11 @@ struct engine {
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	unsigned connected; /* sides to which the first lane is connected */
-	unsigned logins;    /* sides that were logged in to */
-	bool surveyed;      /* the queue is filled: lanes that connected early may begin */
-	bool ending;        /* the job is over for all lanes */
+	_Atomic bool rewriting; /* the destination changed a message in this run */
+	unsigned connected;     /* sides to which the first lane is connected */
+	unsigned logins;        /* sides that were logged in to */
+	bool surveyed;          /* the queue is filled: lanes that connected early may begin */
+	bool ending;            /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -137,6 +138,8 @@ struct match_item {
 	bool doubtful;     /* only the whole content can tell */
 	char *flags;       /* the destination's, where they matter; owned */
 	uint32_t dest_uid; /* of a row, where items are rows */
+	int64_t date;      /* INTERNALDATE, where it matters (message_date()) */
+	bool rewritten;    /* the partner is the same message with another text */
 };
 struct match_list {
 	struct match_item *v;
@@ -151,6 +154,10 @@ void match_by_fingerprint(struct match_list *a, struct match_list *b, bool trust
 struct match_item *match_find(struct match_list *l, uint32_t uid);
 /* Pair doubtful items with equal digests, one to one, in ascending order. */
 void match_by_digest(struct match_list *a, struct match_list *b);
+/* The same for what is left, where a server changes messages when it stores them: by header,
+ * if that has a Message-ID; by INTERNALDATE. */
+void match_by_header(struct match_list *a, struct match_list *b);
+void match_by_date(struct match_list *a, struct match_list *b);
 
 /* ---- folder.c ---- */
 /* Bring one pair into step. 1: done but for uploads whose outcome is not yet certain
@@ -189,8 +196,18 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */
+/* Destination messages from UID `from` on that no row owns, with `want` of enum store_want. */
+int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct match_list *to,
+		    struct mm_err *reterr);
+/* Digests of the doubtful items of a side that have none yet. */
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+		 struct mm_err *reterr);
+/* Write down what became of the origin messages that have a partner. */
+int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr);
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr);
+/* ---- intents.c ---- */
 int adopt_intents(struct folder_work *w, struct mm_err *reterr);
+/* ---- adopt.c ---- */
 int adopt_renumbered(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagsync.c ---- */

@@ -11,6 +11,7 @@ and its answer are passed on. More actions:
                            Python's escapes in TEXT. A response that becomes empty is dropped.
     edit1 REGEX => TEXT    the same, used up after the first response that it matches
     ask REGEX => TEXT      the same for the command on its way to the server
+    alter REGEX => TEXT    the same for the messages in it, one by one, whatever their size becomes
     pass                   send the command on, relay the answer
     do                     send the command on, keep the answer back
     hangup                 end the connection to the client, and go on without it
@@ -31,8 +32,8 @@ from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
 ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
-           "pass", "do", "greet", "from", "starttls", "hangup")
-EDITS = ("edit", "edit1", "ask")
+           "pass", "do", "greet", "from", "starttls", "hangup", "alter")
+EDITS = ("edit", "edit1", "ask", "alter")
 
 
 class _End(Exception):
@@ -64,6 +65,19 @@ class Edit:
             return re.sub(rb"\$(\d)", lambda m: match.group(int(m.group(1))) or b"", self.text)
 
         return self.regex.sub(one, octets, 1 if self.once else 0)
+
+
+def alter(command, edit):
+    """The command with other messages in it."""
+    out, rest = b"", command
+    while True:
+        m = re.search(rb"\{(\d+)\+?\}\r\n", rest)
+        if not m:
+            return out + rest
+        end = m.end() + int(m.group(1))
+        message = edit(rest[m.end():end])
+        out += rest[:m.start()] + b"{%d+}\r\n" % len(message) + message
+        rest = rest[end:]
 
 
 class Script:
@@ -279,6 +293,8 @@ class _Connection:
                 edits.append(value)
             elif word == "ask":
                 command = value(command)
+            elif word == "alter":
+                command = alter(command, value)
             elif word in ("pass", "do"):
                 self.forward(command, edits, word == "pass")
             elif word == "greet" or (word == "from" and self.number < int(value)):
