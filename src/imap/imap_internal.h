@@ -122,6 +122,8 @@ int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope
 		 const char *what, struct mm_err *reterr);
 int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr);
 
+/* ---- session.c ---- */
+
 /* Capabilities out of a blank-separated list. */
 void imap_set_caps(struct imap *c, const char *s, size_t n);
 bool imap_has(const struct imap *c, unsigned cap);
@@ -130,7 +132,7 @@ bool imap_has(const struct imap *c, unsigned cap);
 int imap_login(struct imap *c, const struct endpoint *e, const struct secret *secret,
 	       struct mm_err *reterr);
 
-/* ---- folders.c ---- */
+/* ---- select.c ---- */
 void imap_box_data(struct imap *c, const struct imap_resp *r);
 
 #endif
