@@ -2,6 +2,7 @@
 /* Opening and closing an account's state: lock, file, schema, prepared statements. */
 #include <fcntl.h>
 #include <mailmig/clock.h>
+#include <mailmig/crash_point.h>
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -134,7 +135,11 @@ static int upgrade(struct state *s, int version)
 	else
 		for (int from = version; r == 0 && from < STATE_VERSION; from++)
 			r = sql(s, steps[from]);
-	return r == 0 && !s->dry ? sql(s, "COMMIT") : r;
+	CRASH_POINT("before the schema");
+	if (r == 0 && !s->dry)
+		r = sql(s, "COMMIT");
+	CRASH_POINT("after the schema");
+	return r;
 }
 
 static int prepare(struct state *s)
