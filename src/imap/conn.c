@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers to commands, the window, and untagged data to whom it concerns. */
+#include <mailmig/crash_point.h>
 #include <mailmig/text.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,7 @@ static int tagged(struct imap *c, const struct imap_resp *r, struct mm_err *rete
 					&c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
 
 				if (cmd->id == id && !cmd->done) {
+					CRASH_POINT("reply");
 					take_tagged(c, r, cmd);
 					if (cmd->forget)
 						imap_cmd_free(c, cmd);

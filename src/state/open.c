@@ -2,6 +2,7 @@
 /* Opening and closing an account's state: lock, file, schema, prepared statements. */
 #include <fcntl.h>
 #include <mailmig/clock.h>
+#include <mailmig/crash_point.h>
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -62,7 +63,9 @@ static int take_lock(struct state *s, const char *path, const char *account,
 		return 0;
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EBUSY,
 		   "another run of \"%s\" is going on (%s is locked)", account, path);
-	return mm_err_class(reterr, MM_CLASS_LOCAL, "wait for it, or: mailmigctl cancel %s",
+	return mm_err_class(reterr, MM_CLASS_LOCAL,
+			    "wait for it, or end it: mailmigctl cancel %s, or Ctrl-C at "
+			    "its \"run --local\"",
 			    account);
 }
 
@@ -134,7 +137,11 @@ static int upgrade(struct state *s, int version)
 	else
 		for (int from = version; r == 0 && from < STATE_VERSION; from++)
 			r = sql(s, steps[from]);
-	return r == 0 && !s->dry ? sql(s, "COMMIT") : r;
+	CRASH_POINT("before the schema");
+	if (r == 0 && !s->dry)
+		r = sql(s, "COMMIT");
+	CRASH_POINT("after the schema");
+	return r;
 }
 
 static int prepare(struct state *s)

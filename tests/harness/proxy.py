@@ -44,18 +44,20 @@ class Proxy(Listener):
     at_up, at_down: (octets, function): called once when so many octets have passed, before the
                 rest does.
     at_line:    (regular expression, function): called once before a client's line that matches.
+    at_answer:  the same before a server's line that matches; until it returns, that waits.
     hold_ok:    a regular expression: an answer line of the server that matches is not passed on;
                 the connection ends instead (the command was done, nobody hears it).
 
     octets, connections, violations are for looking at."""
 
     def __init__(self, server, without=(), cut_up=None, cut_down=None, at_up=None, at_down=None,
-                 at_line=None, hold_ok=None):
+                 at_line=None, at_answer=None, hold_ok=None):
         self.target = server
         self.without = {w.upper() for w in without}
         self.limits = {"up": cut_up, "down": cut_down}
         self.triggers = {"up": at_up, "down": at_down}
         self.at_line = at_line
+        self.at_answer = at_answer
         self.hold_ok = hold_ok
         self.octets = {"up": 0, "down": 0}
         self.violations = []
@@ -67,7 +69,7 @@ class Proxy(Listener):
         with self.lock:
             self.limits = {"up": None, "down": None}
             self.triggers = {"up": None, "down": None}
-            self.at_line = self.hold_ok = None
+            self.at_line = self.at_answer = self.hold_ok = None
             self.dead = False
 
     # ---- inside ----
@@ -118,6 +120,9 @@ class Proxy(Listener):
             function()
         if way == "down" and kind == "line":
             piece = self._mask(piece)
+            if self.at_answer and re.search(self.at_answer[0].encode(), piece):
+                function, self.at_answer = self.at_answer[1], None
+                function()
             if self.hold_ok and re.search(self.hold_ok.encode(), piece):
                 return False
         with self.lock:
