@@ -72,6 +72,7 @@ int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct
 		if (r < 0)
 			return r;
 	}
+	imap_budget_answered(&c->budget);
 	return cmd->done ? 1 : 0;
 }
 
