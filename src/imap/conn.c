@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers to commands, the window, and untagged data to whom it concerns. */
+#include <mailmig/clock.h>
 #include <mailmig/crash_point.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -17,6 +18,28 @@ int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr)
 		   c->label, what);
 	return mm_err_class(reterr, MM_CLASS_PROTOCOL,
 			    "the server breaks IMAP's rules; if it goes on, tell its operator");
+}
+
+/* The server brings the session to no end. */
+static int over_budget(struct imap *c, enum imap_verdict v, const char *what,
+		       struct mm_err *reterr)
+{
+	if (v == IMAP_TOO_MUCH)
+		return imap_protocol_error(c, "more data than anybody asked for", reterr);
+	c->broken = true;
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -ETIMEDOUT,
+		   "%s: the server goes on and comes to no end (%s)", c->label, what);
+	return mm_err_class(reterr, MM_CLASS_TIMEOUT,
+			    "the server or the network is slow: raise the server's timeout, or "
+			    "try again later");
+}
+
+/* Does somebody wait for the text of messages? */
+static bool wants_bodies(struct imap *c)
+{
+	const struct imap_cmd *fetch = imap_oldest_pending(c, VERB_FETCH);
+
+	return fetch && (fetch->want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST));
 }
 
 /* A body begins: where its octets go depends on the oldest fetch in flight. */
@@ -47,8 +70,11 @@ static int body_begin(struct imap *c, struct mm_err *reterr)
 
 static int body_data(struct imap *c, struct mm_err *reterr)
 {
+	enum imap_verdict v = imap_budget_body(&c->budget, c->framer.n, wants_bodies(c));
 	int r = 0;
 
+	if (v != IMAP_GO_ON)
+		return over_budget(c, v, "reading a message", reterr);
 	if (EVP_DigestUpdate(c->md, c->framer.data, c->framer.n) != 1)
 		return mm_err_oom(reterr);
 	if (c->body)
@@ -82,6 +108,7 @@ static void take_tagged(struct imap *c, const struct imap_resp *r, struct imap_c
 	struct imap_cursor rest;
 	size_t n = 0;
 
+	imap_budget_answered(&c->budget);
 	cmd->done = true;
 	cmd->status = r->status;
 	keep_text(r, cmd->text, sizeof(cmd->text));
@@ -138,6 +165,7 @@ static void note_size(struct imap *c, const struct imap_resp *r)
 		return;
 	if (imap_parse_fetch(r, &c->scratch, &f) < 0 || f.uid == 0 || !f.has_size)
 		return;
+	imap_budget_told(&c->budget);
 	cmd->sizes[cmd->n_sizes++] = (struct imap_size){.uid = f.uid, .size = f.size};
 }
 
@@ -166,6 +194,30 @@ static void untagged(struct imap *c, const struct imap_resp *r)
 	imap_box_data(c, r);
 }
 
+static int wait_for_octets(struct imap *c, const char *what, struct mm_err *reterr)
+{
+	uint64_t begin = clock_usec(), queued = stream_queued(c->stream);
+	enum imap_verdict v;
+	int r;
+
+	r = pump_wait(c->pump, c->stream, what, reterr);
+	if (r < 0) {
+		c->broken = true;
+		if (c->bye && r == -ECONNRESET) {
+			mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, r,
+				   "%s: the server ended the session: BYE %s", c->label,
+				   c->bye);
+			mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
+				     "the server gives the reason; try again later");
+		}
+		return r;
+	}
+	v = imap_budget_waited(&c->budget, clock_usec() - begin,
+			       queued - stream_queued(c->stream),
+			       imap_framer_midway(&c->framer));
+	return v == IMAP_GO_ON ? 0 : over_budget(c, v, what, reterr);
+}
+
 /* The next event of the framer; waits for octets when it has none. */
 static int next_event(struct imap *c, const char *what, struct mm_err *reterr)
 {
@@ -188,20 +240,10 @@ static int next_event(struct imap *c, const char *what, struct mm_err *reterr)
 			return ev;
 
 		if (n == 0) {
-			int r = pump_wait(c->pump, c->stream, what, reterr);
+			int r = wait_for_octets(c, what, reterr);
 
-			if (r < 0) {
-				c->broken = true;
-				if (c->bye && r == -ECONNRESET) {
-					mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, r,
-						   "%s: the server ended the session: BYE %s",
-						   c->label, c->bye);
-					mm_err_class(
-						reterr, MM_CLASS_CONNECT, "%s",
-						"the server gives the reason; try again later");
-				}
+			if (r < 0)
 				return r;
-			}
 		}
 	}
 }
@@ -211,6 +253,7 @@ static int read_response(struct imap *c, const char *what, struct imap_resp *ret
 {
 	for (;;) {
 		int ev = next_event(c, what, reterr);
+		enum imap_verdict v;
 		int r = 0;
 
 		if (ev < 0)
@@ -226,6 +269,9 @@ static int read_response(struct imap *c, const char *what, struct imap_resp *ret
 			r = body_end(c, reterr);
 			break;
 		default:
+			v = imap_budget_response(&c->budget, c->framer.line.len);
+			if (v != IMAP_GO_ON)
+				return over_budget(c, v, what, reterr);
 			if (imap_parse_response(&c->framer.line, ret) < 0)
 				return imap_protocol_error(c, "a line that is no response",
 							   reterr);

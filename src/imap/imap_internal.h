@@ -5,6 +5,7 @@
 #include <mailmig/imap.h>
 #include <openssl/evp.h>
 
+#include "budget.h"
 #include "framer.h"
 #include "parse.h"
 
@@ -62,6 +63,7 @@ struct imap {
 	struct imap_cmd cmds[IMAP_WINDOW_MAX]; /* ring: oldest first */
 	size_t first, n;
 	bool continuation; /* a "+" has come */
+	struct imap_budget budget;
 
 	unsigned caps;
 	bool caps_known;

@@ -6,6 +6,9 @@
 
 #include "imap_internal.h"
 
+/* More than any folder has; all that is kept for messages is kept for no more. */
+#define IMAP_MESSAGES_MAX (10 * 1000 * 1000)
+
 void imap_mailbox_done(struct imap_mailbox *m)
 {
 	free(m->permanent_flags);
@@ -39,9 +42,11 @@ void imap_box_data(struct imap *c, const struct imap_resp *r)
 {
 	if (!imap_oldest_pending(c, VERB_SELECT))
 		return;
-	if (r->has_number && text_ieqn(r->word.p, r->word.n, "EXISTS"))
+	if (r->has_number && text_ieqn(r->word.p, r->word.n, "EXISTS")) {
 		c->box.status.messages = r->number;
-	else if (r->status == IMAP_OK || r->status == IMAP_NO)
+		c->budget.held = MIN_OF(r->number, (uint32_t)IMAP_MESSAGES_MAX);
+	}
+	if (r->status == IMAP_OK || r->status == IMAP_NO)
 		box_code(c, r);
 }
 
@@ -76,6 +81,12 @@ int imap_select_end(struct imap *c, struct imap_mailbox *ret, struct mm_err *ret
 		return r;
 	if (cmd->status != IMAP_OK) {
 		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "cannot open the folder", reterr);
+	} else if (c->box.status.messages > IMAP_MESSAGES_MAX) {
+		mm_err_set(reterr, MM_SCOPE_FOLDER, MM_RETRY_LATER, -EPROTO,
+			   "%s: the server says that the folder has %u messages", c->label,
+			   c->box.status.messages);
+		r = mm_err_class(reterr, MM_CLASS_PROTOCOL,
+				 "no folder has; if it goes on, tell the server's operator");
 	} else {
 		struct folder_status *st = &c->box.status;
 

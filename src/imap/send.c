@@ -75,6 +75,7 @@ int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct
 			return r;
 	}
 	CRASH_POINT("consent");
+	imap_budget_answered(&c->budget);
 	return cmd->done ? 1 : 0;
 }
 

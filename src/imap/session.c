@@ -131,6 +131,7 @@ int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *re
 	c->pump = o->pump;
 	c->pool = o->pool;
 	c->match = o->match;
+	c->budget.timeout_usec = o->endpoint->timeout_usec;
 	c->side = text_dup(o->side);
 	c->prefix = text_dup("");
 	c->label =
