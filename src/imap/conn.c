@@ -191,7 +191,7 @@ static int tagged(struct imap *c, const struct imap_resp *r, struct mm_err *rete
 					&c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
 
 				if (cmd->id == id && !cmd->done) {
-					CRASH_POINT("reply");
+					CRASH_POINT("reply", cmd->name);
 					take_tagged(c, r, cmd);
 					if (cmd->forget)
 						imap_cmd_free(c, cmd);
@@ -513,7 +513,7 @@ struct imap *imap_close(struct imap *c)
 		if (!c->broken) {
 			imap_put(c, "%08x.%u LOGOUT\r\n", c->tag_base, ++c->last_id);
 			pump_poll(c->pump);
-			CRASH_POINT("LOGOUT");
+			CRASH_POINT("sent", "LOGOUT");
 		}
 		pump_remove(c->pump, c->stream);
 		stream_free(c->stream);
