@@ -12,7 +12,7 @@ from harness.imapclient import Client
 from crash_rig import (FOLDERS, KINDS, LONG, long_limit, points, rig_for, sample,
                        sweep_first_run, sweep_later_run)
 
-N_POINTS = 10, 100  # in a short run, of the rest and of the usual kind of server
+N_POINTS = {1: 100, 2: 10}  # in a short run, with so many connections
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -37,29 +37,43 @@ def test_points_are_where_they_should_be(origin, destination, kind):
         assert sent["APPEND"] == 3, taken
 
 
-@long_limit
-@pytest.mark.parametrize("kind", KINDS)
-def test_first_run(origin, destination, kind):
-    with rig_for(points, origin, destination, kind) as rig:
-        sweep_first_run(rig, N_POINTS[kind == "all"], kind)
+# With one connection the steps are the same in each run, and each kind of place is stopped at.
+WAYS = [("all", 1)] + [(kind, 2) for kind in KINDS]
 
 
 @long_limit
-@pytest.mark.parametrize("kind", KINDS if LONG else ["all", "no-uidplus"])
-def test_later_run(origin, destination, kind):
-    with rig_for(points, origin, destination, kind) as rig:
-        sweep_later_run(rig, N_POINTS[kind == "all"], kind)
+@pytest.mark.parametrize("kind, connections", WAYS)
+def test_first_run(origin, destination, kind, connections):
+    with rig_for(points, origin, destination, kind, connections=connections) as rig:
+        sweep_first_run(rig, N_POINTS[connections], kind)
 
 
 @long_limit
-@pytest.mark.parametrize("kind", KINDS if LONG else ["all"])
+@pytest.mark.parametrize("kind, connections", WAYS if LONG else [("all", 1), ("no-uidplus", 2)])
+def test_later_run(origin, destination, kind, connections):
+    with rig_for(points, origin, destination, kind, connections=connections) as rig:
+        sweep_later_run(rig, N_POINTS[connections], kind)
+
+
+def test_stop_after_each_message(origin, destination):
+    """Some of a batch are there, and of two equal ones one."""
+    with rig_for(points, origin, destination, "no-literal+", connections=1) as rig:
+        taken = rig.trace(rig.account())
+        stops = [i + 1 for i, step in enumerate(taken) if step == "reply APPEND"]
+        assert len(stops) == 15
+        for at in stops:
+            assert rig.stop_and_finish(rig.account(), at)
+
+
+@long_limit
+@pytest.mark.parametrize("kind", ["all", "no-multiappend", "poor"] if LONG else ["all"])
 @pytest.mark.parametrize("times", [2, 3])
 def test_in_a_row(origin, destination, kind, times):
     """The run after is killed too, where the first one was or elsewhere."""
     rng = random.Random(kind)
     with rig_for(points, origin, destination, kind) as rig:
         taken = rig.trace(rig.account())
-        for at in sample(taken, N_POINTS[0], kind):
+        for at in sample(taken, N_POINTS[2], kind):
             others = [rng.choice((at, rng.randrange(len(taken)) + 1)) for _ in range(times - 1)]
             rig.stop_and_finish(rig.account(), at, *others)
 
