@@ -180,7 +180,7 @@ struct imap *imap_close(struct imap *c)
 		if (!c->broken) {
 			imap_put(c, "%08x.%u LOGOUT\r\n", c->tag_base, ++c->last_id);
 			pump_poll(c->pump);
-			CRASH_POINT("LOGOUT");
+			CRASH_POINT("sent", "LOGOUT");
 		}
 		pump_remove(c->pump, c->stream);
 		stream_free(c->stream);
