@@ -103,8 +103,10 @@ uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
  * -ENOMEM. */
 int map_folders(const struct folder_list *origin, const struct folder_list *destination,
 		bool subscribe, struct pair **ret, size_t *ret_n);
+void pairs_free(struct pair *v, size_t n);
 
 /* ---- survey.c ---- */
+/* Connect the lane and fill the queue; a connection that breaks is opened again. */
 int survey(struct lane *l, struct mm_err *reterr);
 
 /* ---- lane.c ---- */
@@ -112,6 +114,8 @@ int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *re
 int lane_open(struct lane *l, struct mm_err *reterr); /* both sides, at the same time */
 /* Connect before there is work; without success the lane tries again when there is. */
 void lane_open_early(struct lane *l);
+/* The first lane begins anew: the others wait for it again. */
+void lanes_hold(struct engine *e);
 /* The same and each side's list of folders. */
 int lane_open_and_list(struct lane *l, struct folder_list *origin,
 		       struct folder_list *destination, struct mm_err *reterr);
@@ -126,6 +130,9 @@ void engine_note(struct engine *e, int level, const char *fmt, ...) _printf_(3, 
 
 /* ---- work.c ---- */
 int lane_work(struct lane *l); /* take pairs until none is left; result also in l */
+/* After a trouble before there are pairs. 0: the lane is closed, its pause is over, open it
+ * anew; else the code of what ends the run, described in err. */
+int lane_try_again(struct lane *l, struct mm_err *err);
 
 /* ---- match.c: pure ---- */
 struct match_item {

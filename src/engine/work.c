@@ -150,6 +150,18 @@ static bool end_folder(struct lane *l, struct pair *p, const struct mm_err *err)
 	return true;
 }
 
+int lane_try_again(struct lane *l, struct mm_err *err)
+{
+	struct engine *e = l->engine;
+
+	if (judge(l, NULL, false, err) != VERDICT_RECONNECT)
+		return err->code;
+	engine_note(e, LOG_WARNING, "%s; connecting again", err->text);
+	lane_close(l);
+	back_off(l);
+	return engine_cancelled(e) ? engine_cancel_error(err) : 0;
+}
+
 /* After a trouble: what becomes of the folder; !in_folder: it was the connecting that failed.
  * Returns false when this lane ends. */
 static bool after_trouble(struct lane *l, struct pair *p, bool in_folder,
