@@ -30,7 +30,8 @@ struct pair {
 	/* Monotonic: an uncertain upload may still appear, or a session broke in this folder.
 	 */
 	uint64_t not_before_usec;
-	unsigned failures; /* sessions that broke in it in a row, without a message copied */
+	unsigned failures; /* sessions that broke in it in a row, without progress */
+	uint64_t progress; /* messages and flags written down */
 	uint64_t failures_mark;
 	struct mm_err error; /* code 0: fine */
 
@@ -81,6 +82,7 @@ struct engine {
 	uint64_t n_errors;
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
+	_Atomic uint64_t progress; /* of all pairs */
 };
 
 /* ---- trouble.c: the one judge ---- */
@@ -192,6 +194,8 @@ struct folder_work {
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
+/* Something of the pair is written down for good: an attempt was not in vain. */
+void note_progress(struct folder_work *w, uint64_t n);
 /* Write down what is remembered of the pair (pair->sf). */
 int save_folder(struct folder_work *w, struct mm_err *reterr);
 

@@ -114,15 +114,15 @@ static enum verdict judge(struct lane *l, struct pair *p, bool in_folder,
 			  const struct mm_err *err)
 {
 	struct engine *e = l->engine;
-	uint64_t progress = atomic_load(&e->done) + atomic_load(&e->bytes_done);
+	uint64_t progress = atomic_load(&e->progress);
 
 	l->failures = progress == l->progress_mark ? l->failures + 1 : 1;
 	l->progress_mark = progress;
 	if (!in_folder || err->scope != MM_SCOPE_STORE || err->retry == MM_RETRY_NEVER)
 		return trouble_judge(err, l->failures, e->job->retry_attempts);
 
-	p->failures = p->copied == p->failures_mark ? p->failures + 1 : 1;
-	p->failures_mark = p->copied;
+	p->failures = p->progress == p->failures_mark ? p->failures + 1 : 1;
+	p->failures_mark = p->progress;
 	if (is_the_folder(l, p))
 		return VERDICT_END_FOLDER;
 	return trouble_judge(err, p->failures, e->job->retry_attempts);

@@ -64,7 +64,7 @@ class Session:
 
     def try_fault(self, fault):
         """None, or what is wrong; and whether the fault has happened at all."""
-        timeout = {"stall": "1s", "throttle": "2s"}.get(fault.kind, "10s")
+        timeout = {"stall": "1s", "throttle": "2s", "corrupt": "2s"}.get(fault.kind, "10s")
         retry = {"attempts": 1 if fault.kind == "throttle" else 3, "max_delay": "1s"}
         with self.world.account(retry=retry) as account, \
                 Line(self.world.servers[self.side], fault, self.tls) as line:

@@ -13,22 +13,26 @@ GLOBALS = {"uncertain_wait": "300ms", "retry": {"attempts": 3, "max_delay": "1s"
 RUN_TIMEOUT = 50
 
 
-class World:
-    """Both servers, and a user with mail at the origin: 8 messages in INBOX and Twins, the latter
-    with two pairs of equal ones."""
+def fill(client):
+    """8 messages in INBOX and Twins, the latter with two pairs of equal ones."""
+    rng = random.Random(3)
+    corpus.simple(client, "INBOX", 4, flags=("\\Seen",))
+    client.create("Twins", subscribe=True)
+    twin, nameless = corpus.plain(20, rng), corpus.plain(21, rng, message_id=False)
+    for octets in (twin, twin, nameless, nameless):
+        client.append("Twins", octets, ("\\Flagged", "kept"), DATE)
 
-    def __init__(self, origin, destination, user):
+
+class World:
+    """Both servers, and a user with mail at the origin, put there by fill(client)."""
+
+    def __init__(self, origin, destination, user, fill=fill):  # pylint: disable=redefined-outer-name
         self.user = user
         self.servers = {"origin": origin, "destination": destination}
         self._numbers = itertools.count(1)
         origin.add_user(user)
         with Client(origin, user) as client:
-            rng = random.Random(3)
-            corpus.simple(client, "INBOX", 4, flags=("\\Seen",))
-            client.create("Twins", subscribe=True)
-            twin, nameless = corpus.plain(20, rng), corpus.plain(21, rng, message_id=False)
-            for octets in (twin, twin, nameless, nameless):
-                client.append("Twins", octets, ("\\Flagged", "kept"), DATE)
+            fill(client)
 
     def account(self, **global_keys):
         return Account(self, "%s-%d" % (self.user, next(self._numbers)), global_keys)

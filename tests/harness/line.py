@@ -46,7 +46,7 @@ class Line(Listener):
     """Relays every connection to `server`, to its TLS port or the one in clear.
 
     octets:  {"up": n, "down": n}, all connections together.
-    times:   when each connection came (monotonic).
+    times:   when each connection came (monotonic); arrived: a semaphore, released for each.
     struck:  an Event: the fault has happened."""
 
     def __init__(self, server, fault=None, tls=False):
@@ -56,6 +56,7 @@ class Line(Listener):
         self.fault = fault
         self.octets = {"up": 0, "down": 0}
         self.times = []
+        self.arrived = threading.Semaphore(0)
         self.struck = threading.Event()
         super().__init__()
 
@@ -67,6 +68,7 @@ class Line(Listener):
 
     def serve(self, sock, number):
         self.times.append(time.monotonic())
+        self.arrived.release()
         try:
             server = self.hold(socket.create_connection(
                 ("127.0.0.1", self.target.tls_port if self.tls else self.target.port)))
