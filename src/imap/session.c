@@ -73,6 +73,11 @@ uint64_t imap_append_limit(const struct imap *c)
 	return c->append_limit;
 }
 
+bool imap_usable(const struct imap *c)
+{
+	return !c->broken && stream_usable(c->stream);
+}
+
 uint64_t imap_round_trips(const struct imap *c)
 {
 	return stream_turns(c->stream);
