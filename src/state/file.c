@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The database file: what it must be before a word of it is believed, how it comes to be, and
  * what happens to one that is none of ours. */
+#include <mailmig/crash_point.h>
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -45,8 +46,11 @@ int state_file_begin_writing(struct state *s)
 /* Without it the next run looks more closely, no more. */
 static void end_writing(struct state *s)
 {
-	if (s->wrote && !s->failed && !s->dry)
-		(void)set_version(s, (s->writings | 1) + 1);
+	if (!s->wrote || s->failed || s->dry)
+		return;
+	CRASH_POINT("before the end of a writing");
+	(void)set_version(s, (s->writings | 1) + 1);
+	CRASH_POINT("after the end of a writing");
 }
 
 static int open_db(struct state *s, const char *path)
@@ -188,8 +192,11 @@ static int upgrade(struct state *s, int version, bool distrust)
 		r = forget_marks(s);
 	if (r < 0 || s->dry)
 		return r;
+	CRASH_POINT("before the schema");
 	s->wrote = true;
-	return sql(s, "COMMIT");
+	r = sql(s, "COMMIT");
+	CRASH_POINT("after the schema");
+	return r;
 }
 
 /* Is it the state of this account, between these mailboxes? */

@@ -60,7 +60,9 @@ static int take_lock(struct state *s, const char *path, const char *account,
 		return 0;
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EBUSY,
 		   "another run of \"%s\" is going on (%s is locked)", account, path);
-	return mm_err_class(reterr, MM_CLASS_LOCAL, "wait for it, or: mailmigctl cancel %s",
+	return mm_err_class(reterr, MM_CLASS_LOCAL,
+			    "wait for it, or end it: mailmigctl cancel %s, or Ctrl-C at "
+			    "its \"run --local\"",
 			    account);
 }
 

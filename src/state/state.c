@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <mailmig/crash_point.h>
 #include <mailmig/text.h>
 #include <string.h>
 
@@ -69,9 +70,11 @@ int state_commit(struct state *s, struct mm_err *reterr)
 {
 	int r;
 
+	CRASH_POINT("before a commit");
 	r = usable(s, reterr);
 	if (r == 0 && !s->dry && sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
 		r = state_failed(s, "commit", reterr);
+	CRASH_POINT("after a commit");
 	s->wrote = s->wrote || r == 0;
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <mailmig/clock.h>
+#include <mailmig/crash_point.h>
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -162,6 +163,7 @@ static int each_part(const char *from, const char *to, const char *const *parts)
 
 		if (!a || (to && !b))
 			return -ENOMEM;
+		CRASH_POINT("setting aside");
 		if ((to ? rename(a, b) : unlink(a)) < 0 && errno != ENOENT)
 			r = -errno;
 	}

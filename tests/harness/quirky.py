@@ -26,8 +26,8 @@ import re
 import select
 import socket
 import struct
-import threading
 
+from .listener import Listener, shut
 from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
@@ -103,13 +103,11 @@ class Script:
                 raise ValueError("unknown word: %s" % line)
 
 
-class Quirky:
+class Quirky(Listener):
     """Stands before `server` (host, port) on a port of the system's choice.
 
     tls:      an ssl.SSLContext: implicit TLS, or what a `starttls` action begins.
     heard:    all commands, as text. in_clear: those that came without encryption."""
-
-    host = "localhost"
 
     def __init__(self, server, script, tls=None, implicit=False, ca_file=None):
         self.target = server
@@ -119,45 +117,15 @@ class Quirky:
         self.ca_file = ca_file
         self.heard = []
         self.in_clear = []
-        self.connections = 0
-        self.lock = threading.Lock()
-        self.stopped = threading.Event()
-        self.threads = []
-        self.sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.tls_port = self.listener.getsockname()[1]
-        self.spawn(self._accept)
+        super().__init__()
 
-    def stop(self):
-        self.stopped.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        for sock in list(self.sockets):
-            _shut(sock)
-        for thread in self.threads:
-            thread.join()
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.stop()
-
-    def spawn(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.sockets.append(sock)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.spawn(_Connection(self, sock).serve)
+    def serve(self, sock, number):
+        try:
+            server = self.hold(socket.create_connection(("127.0.0.1", self.target.port)))
+        except OSError:
+            self.release(sock)
+            return
+        _Connection(self, sock, server, number).serve()
 
     def take_rule(self, text):
         with self.lock:
@@ -171,17 +139,15 @@ class Quirky:
 
 
 class _Connection:
-    def __init__(self, quirky, sock):
+    def __init__(self, quirky, client, server, number):
         self.quirky = quirky
-        self.number = quirky.connections
+        self.number = number
         self.script = quirky.script
-        self.client = sock
+        self.client = client
         self.encrypted = False
         self.lines = None
-        self.server = socket.create_connection(("127.0.0.1", quirky.target.port))
-        self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        quirky.sockets.append(self.server)
-        self.answers = self.server.makefile("rb")
+        self.server = server
+        self.answers = server.makefile("rb")
 
     def serve(self):
         try:
@@ -205,15 +171,15 @@ class _Connection:
             pass
         finally:
             self.answers.close()
-            self.server.close()
+            self.quirky.release(self.server)
             if self.lines:
                 self.lines.close()
-            _shut(self.client)
-            self.client.close()
+            self.quirky.release(self.client)
 
     def encrypt(self):
-        self.client = self.quirky.tls.wrap_socket(self.client, server_side=True)
-        self.quirky.sockets.append(self.client)
+        # The old one no longer has a descriptor to end.
+        self.client = self.quirky.hold(
+            self.quirky.tls.wrap_socket(self.client, server_side=True))
         self.encrypted = True
 
     def command(self):
@@ -335,16 +301,9 @@ class _Connection:
             self.encrypt()
             self.lines = self.client.makefile("rb")
         elif word == "hangup":
-            _shut(self.client)
+            shut(self.client)
         elif word == "close":
             raise _End()
         elif word == "drop":
             self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise _End()
-
-
-def _shut(sock):
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
