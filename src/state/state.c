@@ -5,28 +5,46 @@
 
 #include "state_internal.h"
 
-static const char *advice_for(struct state *s, bool full)
+static const char *advice_for(const struct state *s, int r)
 {
-	if (full)
+	if (r == -ENOSPC)
 		return "free space on that file system; nothing is lost, the next run "
 		       "continues";
+	if (r == -ENOMEM)
+		return "free some memory or run fewer jobs at once";
 	if (s->damaged)
-		return "the next run sets the file aside and recognises anew what is at the "
+		return "it is set aside now, and the next run recognises anew what is at the "
 		       "destination; check that disk";
-	return "check that disk and its permissions; nothing is lost, the next run continues";
+	return "check that disk, its room (df, df -i) and permissions; nothing is lost, the "
+	       "next "
+	       "run continues";
+}
+
+/* Of the file system, when it was that; else 0. (Where a file cannot be made it is of SQLite's
+ * second attempt.) */
+static int system_error(struct state *s)
+{
+	bool told = (sqlite3_extended_errcode(s->db) & 0xff) == SQLITE_IOERR;
+
+	return told ? sqlite3_system_errno(s->db) : 0;
 }
 
 int state_failed(struct state *s, const char *what, struct mm_err *reterr)
 {
-	int code = sqlite3_extended_errcode(s->db);
-	bool full = (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE;
-	int r = full ? -ENOSPC : -EIO;
+	int code = sqlite3_extended_errcode(s->db), error = system_error(s);
+	bool full = code == SQLITE_FULL || error == ENOSPC || error == EDQUOT || error == EFBIG;
+	bool no_memory = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
+	int r = full ? -ENOSPC : no_memory ? -ENOMEM : -EIO;
 
 	s->damaged = s->damaged || state_file_is_damaged(s);
 	s->failed = true;
-	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s", s->path,
-		   what, s->damaged ? "the file is damaged" : sqlite3_errmsg(s->db));
-	return mm_err_class(reterr, MM_CLASS_LOCAL, "%s", advice_for(s, full));
+	mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s%s%s",
+		   s->path, what, s->damaged ? "the file is damaged" : sqlite3_errmsg(s->db),
+		   error ? ": " : "", error ? strerror(error) : "");
+	mm_err_class(&s->failure, MM_CLASS_LOCAL, "%s", advice_for(s, r));
+	if (reterr)
+		*reterr = s->failure;
+	return r;
 }
 
 /* Handles that failed once are never used again: what they hold is not known. */
@@ -34,10 +52,9 @@ static int usable(struct state *s, struct mm_err *reterr)
 {
 	if (!s->failed)
 		return 0;
-	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EIO,
-		   "state %s failed earlier in this run", s->path);
-	mm_err_class(reterr, MM_CLASS_LOCAL, "see the first error of the run");
-	return -EIO;
+	if (reterr)
+		*reterr = s->failure;
+	return s->failure.code;
 }
 
 /* Run a prepared statement that returns no row. */

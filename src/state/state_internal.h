@@ -40,7 +40,8 @@ struct state {
 	bool wrote;                      /* so did this one */
 	bool dry;
 	bool failed;
-	bool damaged; /* it goes when the handle does */
+	struct mm_err failure; /* why */
+	bool damaged;          /* it goes when the handle does */
 };
 
 /* ---- pages.c ---- */
