@@ -55,11 +55,15 @@ struct state_folder {
 	bool complete;           /* the last pass ended with nothing left to do */
 };
 
-/* Open or create. dry: nothing is ever written to the file (all changes are rolled back). 0;
- * -EBUSY: another worker has the account; else -errno; described. A file that is no database of
- * ours is set aside under another name, *ret_set_aside (or NULL) tells, and a new one begun. */
-int state_open(const char *state_dir, const char *account, bool dry, struct state **ret,
-	       bool *ret_set_aside, struct mm_err *reterr);
+/* Open or create. mailboxes: those of the account at both ends, as text; dry: nothing is ever
+ * written to the file (all changes are rolled back). 0; -EBUSY: another worker has the account;
+ * else -errno; described.
+ *
+ * A file that is damaged or not of this account and these mailboxes is set aside under another
+ * name and a new one begun: *ret_note (or NULL) is then a sentence that says so, owned. So is,
+ * at the end, one whose damage was found later: the handle has failed then. */
+int state_open(const char *state_dir, const char *account, const char *mailboxes, bool dry,
+	       struct state **ret, char **ret_note, struct mm_err *reterr);
 struct state *state_close(struct state *s);
 DEFINE_CLEANUP(struct state *, state_close)
 

@@ -299,13 +299,16 @@ static void test_second_opener(void **state)
 	struct mm_err err = {0};
 
 	for (int dry = 0; dry < 2; dry++) {
-		assert_int_equal(state_open(unit_dir, "a@b", dry, &second, NULL, &err), -EBUSY);
+		assert_int_equal(
+			state_open(unit_dir, "a@b", MAILBOXES, dry, &second, NULL, &err),
+			-EBUSY);
 		assert_null(second);
 		assert_int_equal(err.scope, MM_SCOPE_JOB);
 		assert_int_equal(err.cls, MM_CLASS_LOCAL);
 		assert_non_null(strstr(err.text, "a@b"));
 	}
-	assert_int_equal(state_open(unit_dir, "other", false, &other, NULL, &err), 0);
+	assert_int_equal(state_open(unit_dir, "other", MAILBOXES, false, &other, NULL, &err),
+			 0);
 	state_close(other);
 	state_close(s);
 	s = open_state(false, NULL);
