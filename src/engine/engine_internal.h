@@ -24,6 +24,7 @@ struct pair {
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
+	bool recounted; /* a listing was too short and has been asked for again */
 	bool estimated; /* its share of the progress is known */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
@@ -144,12 +145,22 @@ struct match_list {
 };
 struct match_item *match_add(struct match_list *l);
 void match_done(struct match_list *l);
-/* Pair what is certain, if fingerprints may be trusted at all; mark as doubtful what equal
- * fingerprints alone cannot decide. */
-void match_by_fingerprint(struct match_list *a, struct match_list *b, bool trust);
+/* What an equal fingerprint is worth that is unique on both sides. */
+enum match_trust {
+	MATCH_DOUBT,      /* nothing: only the whole content decides */
+	MATCH_TRUST,      /* the messages are equal */
+	MATCH_TRUST_SIZE, /* they are if the sizes are: both were told by the same server */
+};
+/* Pair what is certain; mark as doubtful what equal fingerprints alone cannot decide. */
+void match_by_fingerprint(struct match_list *a, struct match_list *b, enum match_trust trust);
+/* Items of a that are doubtful and have no partner get one of b with the same fingerprint. */
+void match_rest(struct match_list *a, struct match_list *b);
+/* In the order of UIDs. */
+void match_sort(struct match_list *l);
 /* By uid in a list sorted by it, as the two above leave it; or NULL. */
 struct match_item *match_find(struct match_list *l, uint32_t uid);
-/* Pair doubtful items with equal digests, one to one, in ascending order. */
+/* Pair doubtful items with equal digests, one to one, in ascending order, those with equal
+ * flags first. */
 void match_by_digest(struct match_list *a, struct match_list *b);
 
 /* ---- folder.c ---- */
@@ -178,6 +189,13 @@ struct folder_work {
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
+/* One origin message as it was listed: new, known, changed, or left open by an earlier run. */
+int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
+		uint64_t size_limit, struct mm_err *reterr);
+/* Were as many messages listed as the server announced? If not it is asked once more (-EAGAIN):
+ * somebody may have deleted some. Then it is a trouble of the folder. */
+int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,
+			 struct mm_err *reterr);
 /* Write down what is remembered of the pair (pair->sf). */
 int save_folder(struct folder_work *w, struct mm_err *reterr);
 
@@ -187,11 +205,23 @@ int save_folder(struct folder_work *w, struct mm_err *reterr);
 typedef int (*message_fn)(void *userdata, struct message *m, struct mm_err *reterr);
 int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
+/* A message_fn: the message becomes an item of a match_list. */
+int keep_message(void *userdata, struct message *m, struct mm_err *reterr);
+/* Digests of the doubtful items that have none yet. */
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+		 struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr);
 int adopt_intents(struct folder_work *w, struct mm_err *reterr);
-int adopt_renumbered(struct folder_work *w, struct mm_err *reterr);
+/* Messages with a partner, all of them in `bound`, are no longer to be copied. */
+void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound);
+
+/* ---- renumber.c: UIDs that have lost their meaning ---- */
+int renumber_origin(struct folder_work *w, struct mm_err *reterr);
+int renumber_destination(struct folder_work *w, struct mm_err *reterr);
+/* Messages to be copied that are old ones under new UIDs take their rows back. */
+int renumber_recall(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagsync.c ---- */
 struct flag_changes *flag_changes_free(struct flag_changes *f);

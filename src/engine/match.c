@@ -49,6 +49,13 @@ static int cmp_uid(const struct match_item *a, const struct match_item *b)
 	return a->uid < b->uid ? -1 : a->uid > b->uid;
 }
 
+static int cmp_digest_flags(const struct match_item *a, const struct match_item *b)
+{
+	int r = cmp_digest(a, b);
+
+	return r ? r : strcmp(a->flags ? a->flags : "", b->flags ? b->flags : "");
+}
+
 static int by_fingerprint(const void *x, const void *y)
 {
 	int r = cmp_fingerprint(x, y);
@@ -58,7 +65,7 @@ static int by_fingerprint(const void *x, const void *y)
 
 static int by_digest(const void *x, const void *y)
 {
-	int r = cmp_digest(x, y);
+	int r = cmp_digest_flags(x, y);
 
 	return r ? r : cmp_uid(x, y);
 }
@@ -92,10 +99,11 @@ static void pair_up(struct match_item *a, struct match_item *b)
 }
 
 static void decide_group(struct match_item *a, size_t na, struct match_item *b, size_t nb,
-			 bool trust)
+			 enum match_trust trust)
 {
-	bool certain = trust && na == 1 && nb == 1 && a->fingerprint.has_message_id &&
-		       !(a->has_digest && b->has_digest);
+	bool certain = trust != MATCH_DOUBT && na == 1 && nb == 1 &&
+		       a->fingerprint.has_message_id && !(a->has_digest && b->has_digest) &&
+		       (trust != MATCH_TRUST_SIZE || a->size == b->size);
 
 	if (certain) {
 		pair_up(a, b);
@@ -107,7 +115,7 @@ static void decide_group(struct match_item *a, size_t na, struct match_item *b, 
 		b[i].doubtful = true;
 }
 
-void match_by_fingerprint(struct match_list *a, struct match_list *b, bool trust)
+void match_by_fingerprint(struct match_list *a, struct match_list *b, enum match_trust trust)
 {
 	sort(a, by_fingerprint);
 	sort(b, by_fingerprint);
@@ -132,10 +140,8 @@ static bool is_open(const struct match_item *m)
 	return m->doubtful && m->has_digest && m->partner == 0;
 }
 
-void match_by_digest(struct match_list *a, struct match_list *b)
+static void pair_equal(struct match_list *a, struct match_list *b, item_cmp cmp)
 {
-	sort(a, by_digest);
-	sort(b, by_digest);
 	for (size_t i = 0, j = 0; i < a->n && j < b->n;) {
 		int c;
 
@@ -147,7 +153,7 @@ void match_by_digest(struct match_list *a, struct match_list *b)
 			j++;
 			continue;
 		}
-		c = cmp_digest(&a->v[i], &b->v[j]);
+		c = cmp(&a->v[i], &b->v[j]);
 		if (c == 0)
 			pair_up(&a->v[i++], &b->v[j++]);
 		else if (c < 0)
@@ -155,8 +161,39 @@ void match_by_digest(struct match_list *a, struct match_list *b)
 		else
 			j++;
 	}
+}
+
+void match_by_digest(struct match_list *a, struct match_list *b)
+{
+	sort(a, by_digest);
+	sort(b, by_digest);
+	pair_equal(a, b, cmp_digest_flags);
+	pair_equal(a, b, cmp_digest);
 	sort(a, by_uid);
 	sort(b, by_uid);
+}
+
+void match_rest(struct match_list *a, struct match_list *b)
+{
+	sort(a, by_fingerprint);
+	sort(b, by_fingerprint);
+	for (size_t i = 0, j = 0; i < a->n && j < b->n;) {
+		int c = cmp_fingerprint(&a->v[i], &b->v[j]);
+
+		if (c < 0 || a->v[i].partner || !a->v[i].doubtful)
+			i++;
+		else if (c > 0 || b->v[j].partner)
+			j++;
+		else
+			pair_up(&a->v[i++], &b->v[j++]);
+	}
+	sort(a, by_uid);
+	sort(b, by_uid);
+}
+
+void match_sort(struct match_list *l)
+{
+	sort(l, by_uid);
 }
 
 struct match_item *match_find(struct match_list *l, uint32_t uid)
