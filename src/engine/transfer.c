@@ -322,7 +322,9 @@ static int init(struct transfer *t, struct folder_work *w, struct mm_err *reterr
 	store_features(w->lane->destination, &t->features);
 	t->batch_messages = t->features.batches ? BATCH_MESSAGES_MAX : SINGLES_MAX;
 	/* Without UIDs in the answer what was stored is found by looking, batch by batch. */
-	t->window = t->features.tells_uids ? WINDOW_BATCHES : 0;
+	t->checks = t->features.batches ? CHECKS_MAX : CHECKS_SINGLES;
+	if (t->features.tells_uids)
+		t->window = t->features.batches ? WINDOW_BATCHES : WINDOW_SINGLES;
 	for (size_t i = 0; i < w->fresh.n; i++)
 		if (seqset_add(&t->left, w->fresh.r[i].first, w->fresh.r[i].last) < 0)
 			return mm_err_oom(reterr);

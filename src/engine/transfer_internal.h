@@ -10,6 +10,10 @@
 #define BATCH_BYTES        (512 * 1024)
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
 #define WINDOW_BATCHES     4  /* sent and unanswered while the next one fills */
+/* Where each message is a command, a session allows fewer at once (IMAP_WINDOW_MAX, counted from
+ * the oldest one that was not taken yet). */
+#define WINDOW_SINGLES 1
+#define CHECKS_SINGLES 1
 
 #define WINDOW_BYTES (1536 * 1024)
 
@@ -50,6 +54,7 @@ struct transfer {
 	struct store_features features;
 	size_t batch_messages;
 	size_t window;
+	size_t checks;
 
 	struct seqset left; /* not yet asked for */
 	struct seqset got;  /* received */
