@@ -10,8 +10,8 @@
 #define BATCH_BYTES        (512 * 1024)
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
 #define WINDOW_BATCHES     4  /* sent and unanswered while the next one fills */
-/* Where each message is a command, a session allows fewer at once (IMAP_WINDOW_MAX, counted from
- * the oldest one that was not taken yet). */
+/* Where each message is a command, a session allows fewer at once (IMAP_WINDOW_MAX, counted
+ * from the oldest one that was not taken yet). */
 #define WINDOW_SINGLES 1
 #define CHECKS_SINGLES 1
 
@@ -19,6 +19,8 @@
 
 #define LOOKS_MAX  3 /* before the server's word for a UID is doubted */
 #define CHECKS_MAX 6 /* looks on their way; no memory for bodies is needed by them */
+
+#define UNREADABLE_MAX 5 /* messages without text that are told one by one */
 
 /* Reading ahead. */
 #define READS_MAX    2
