@@ -54,7 +54,7 @@ MOMENTS = {
     "before-FETCH": ("origin", r" UID FETCH 1:", 1),
     "in-mid-FETCH": ("origin", "down", N * SIZE // 2),
     "before-APPEND": ("destination", r' APPEND "?Work', 1),
-    "between-APPENDs": ("destination", r' APPEND "?Work', 2),
+    "between-batches": ("destination", r' APPEND "?Work', 21),
     "in-mid-APPEND": ("destination", "up", N * SIZE // 2),
     "before-the-look": ("destination", r" UID FETCH .*\(UID RFC822.SIZE\)", 1),
 }
@@ -116,8 +116,8 @@ def expunge_some(client):
 
 
 def change_flags(client):
-    client.select(FOLDER)
-    client.command("STORE", "1:*", "+FLAGS.SILENT", "(\\Flagged changed)", responses="FETCH")
+    if client.select(FOLDER) > 0:
+        client.command("STORE", "1:*", "+FLAGS.SILENT", "(\\Flagged changed)", responses="FETCH")
 
 
 def rename(client):
@@ -272,7 +272,7 @@ def name(value):
 
 @pytest.mark.parametrize("moment,side,change,again,kind", cases(), ids=name)
 def test_changed_in_mid_run(make_world, moment, side, change, again, kind):
-    if kind == "batches" and moment == "between-APPENDs":
+    if kind == "batches" and moment == "between-batches":
         pytest.skip("one batch for all")
     world = make_world(KINDS[kind])
     if again:
@@ -280,9 +280,10 @@ def test_changed_in_mid_run(make_world, moment, side, change, again, kind):
     trigger = Trigger(world.wires, moment, lambda: world.act(side, change))
     code, done = world.run()
     trigger.check()
-    harmless = change in (append_others, change_flags) or (
-        change is expunge_some and (side == "origin" or moment != "before-the-look"))
-    if harmless:
+    # A copy that is taken away before it was looked at is another matter.
+    looked_at = list(MOMENTS).index(moment) <= list(MOMENTS).index("before-APPEND")
+    if change in (append_others, change_flags) or (
+            change is expunge_some and (side == "origin" or looked_at)):
         assert code == 0, done["errors"]
         assert done["failed"] == 0
     world.finish()
@@ -346,7 +347,7 @@ class Down:
 def test_restarted_in_mid_run(make_pair, mm, ca, origin, destination, user, side):
     """At once, or after some attempts to connect, later than the first delays of `retry`."""
     moments = [("before-EXAMINE", 1), ("before-SELECT", 3), ("in-mid-FETCH", 1), ("in-mid-FETCH", 4),
-               ("in-mid-APPEND", 3), ("between-APPENDs", 4), ("before-the-look", 2)]
+               ("in-mid-APPEND", 3), ("between-batches", 4), ("before-the-look", 2)]
     with concurrent.futures.ThreadPoolExecutor(1) as thread, \
             Dovecot(fsync="never", name="restarted", ca=ca) as server:
         down = Down(server, thread)
