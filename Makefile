@@ -138,18 +138,24 @@ $(BUILD)/bench/%: tests/bench/%.c $(call lib,util)
 	$(CC) $(CFLAGS_ALL) -MMD -MP $(LDFLAGS_ALL) -o $@ $(filter %.c,$^) $(call lib,util) \
 	  $(PKG_LIBS) -lpthread
 
+# A worker that ends itself at the n-th of its durable steps: for tests/crash alone.
+.PHONY: crash-worker
+crash-worker:
+	$(MAKE) BUILD=$(BUILD)/crash CFLAGS="$(CFLAGS) -DMAILMIG_CRASH_POINTS" \
+	  $(BUILD)/crash/mailmig-worker
+
 PYTEST = MAILMIG_BUILD=$(abspath $(BUILD)) PYTHONDONTWRITEBYTECODE=1 \
 	$(PYTHON) -m pytest -p no:cacheprovider
 
 .PHONY: unit
 unit: $(UNIT) $(addprefix $(BUILD)/replay/,$(FUZZ))
 
-# What decides: everything, with all it needs.
-.PHONY: check
-check:
+# What decides: everything, with all it needs. check-long: sweeps in full, not samples of them.
+.PHONY: check check-long
+check check-long:
 	tests/tools/install-deps check
-	$(MAKE) all unit bench-tools
-	$(PYTEST) tests
+	$(MAKE) all unit bench-tools crash-worker
+	$(if $(filter check-long,$@),MAILMIG_LONG=1) $(PYTEST) tests
 
 # Pure parts only: no root, no servers, under a minute.
 .PHONY: check-fast
@@ -269,6 +275,7 @@ help:
 	@echo 'make           build all programs in build/'
 	@echo 'make demo      see it work between two throw-away servers'
 	@echo 'make check     all tests (installs what they need)'
+	@echo 'make check-long  the same with every stop, cut and failure instead of samples'
 	@echo 'make check-fast  unit tests and style, under a minute'
 	@echo 'make asan      all tests with ASan and UBSan'
 	@echo 'make fuzz      libFuzzer on the parsers, FUZZ_SECONDS each'

@@ -26,7 +26,8 @@ struct folder {
 	bool noselect;
 	bool noinferiors;
 	bool subscribed;
-	char *role; /* "\\Sent" ...; or NULL */
+	bool unusable; /* there, but its name is none: raw and name are for people only */
+	char *role;    /* "\\Sent" ...; or NULL */
 	struct folder_status status;
 };
 
@@ -39,9 +40,10 @@ struct folder_list {
 /* The new element is zeroed and stays valid until the next add. NULL without memory. */
 struct folder *folder_list_add(struct folder_list *l);
 void folder_list_done(struct folder_list *l);
-struct folder *folder_list_find(const struct folder_list *l, const char *canonical);
 /* INBOX first, then by octets of the name. */
 void folder_list_sort(struct folder_list *l);
+/* In a list that was sorted. NULL: there is none. */
+struct folder *folder_list_find(const struct folder_list *l, const char *canonical);
 
 /* Canonical name of a store's (already decoded) UTF-8 name.
  *

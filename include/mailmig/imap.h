@@ -16,6 +16,10 @@
  * the order in which they began. While commands are in flight only UID commands and APPEND are
  * used (RFC 9051 §5.5). A session belongs to one thread and keeps its first fatal error.
  *
+ * What a server sends and how long it takes is bounded, whatever it says (budget.h): a command
+ * comes to its end in ten times the server's time-out and what its data take at 1 KiB a second,
+ * data that nobody asked for are limited in proportion to the folder.
+ *
  * Errors have scope store when the session is of no more use, folder or message when only the
  * command failed. */
 

@@ -25,6 +25,11 @@ struct message {
 	struct spool *body; /* a reference, or NULL */
 };
 
+/* The moment of an INTERNALDATE in seconds since 1970-01-01 UTC, whatever its zone, or
+ * MESSAGE_NO_DATE. For comparing alone: years may be anything. */
+#define MESSAGE_NO_DATE INT64_MIN
+int64_t message_date(const char *date);
+
 static inline void message_done(struct message *m)
 {
 	free(m->flags);

@@ -91,7 +91,8 @@ struct pump {
 int pump_add(struct pump *p, struct stream *s); /* 0 or -ENOSPC */
 void pump_remove(struct pump *p, struct stream *s);
 
-/* Move octets until `s` has received something new; runs no handlers. 0; else the stream's
+/* Move octets until `s` has received something new, or for as long as its time-out where it
+ * only sends; runs no handlers. 0; else the stream's
  * error (scope store): -ETIMEDOUT after its time-out without an octet either way, -ECONNRESET
  * when the peer has closed, -ECANCELED. Errors of other streams stay with them. what: named in
  * the error text ("waiting for SELECT reply"). */

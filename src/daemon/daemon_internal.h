@@ -83,7 +83,8 @@ struct daemon {
 	char *socket_path;
 	bool socket_ours; /* made here, so removed here */
 	int listen_fd;
-	int lock_fd;
+	int lock_fd;        /* of the state directory */
+	int socket_lock_fd; /* of the socket's path; -1: systemd has the socket */
 	struct varlink_server *server;
 	struct varlink_info info;
 	bool has_group;

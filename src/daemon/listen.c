@@ -22,10 +22,23 @@ static int fault(struct mm_err *reterr, int code, const char *what, const char *
 	return code;
 }
 
+/* A lock of the kernel, which ends with the process however that ends. 0; 1: another process
+ * has it; -errno, described. */
+static int take_lock(const char *path, int *ret, struct mm_err *reterr)
+{
+	_cleanup_(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return fault(reterr, -errno, "cannot open", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 1 : fault(reterr, -errno, "cannot lock", path);
+	*ret = STEAL_FD(fd);
+	return 0;
+}
+
 int daemon_lock(struct daemon *d, struct mm_err *reterr)
 {
 	_cleanup_(freep) char *path = text_fmt("%s/%s", d->config->state_dir, LOCK_FILE);
-	_cleanup_(closep) int fd = -1;
 	int r;
 
 	if (!path)
@@ -35,13 +48,10 @@ int daemon_lock(struct daemon *d, struct mm_err *reterr)
 	if (r < 0)
 		return fault(reterr, r, "cannot create state directory", d->config->state_dir);
 
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return fault(reterr, -errno, "cannot open", path);
-
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return fault(reterr, -errno, "cannot lock", path);
+	r = take_lock(path, &d->lock_fd, reterr);
+	if (r < 0)
+		return r;
+	if (r > 0) {
 		(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EBUSY,
 				 "another mailmigd uses state directory %s",
 				 d->config->state_dir);
@@ -51,10 +61,7 @@ int daemon_lock(struct daemon *d, struct mm_err *reterr)
 	}
 
 	d->state_dir = text_dup(d->config->state_dir);
-	if (!d->state_dir)
-		return mm_err_oom(reterr);
-	d->lock_fd = STEAL_FD(fd);
-	return 0;
+	return d->state_dir ? 0 : mm_err_oom(reterr);
 }
 
 /* 1: taken over; 0: there is none. */
@@ -95,6 +102,24 @@ static bool is_served(const struct sockaddr_un *sa)
 	return connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN;
 }
 
+static int in_use(struct mm_err *reterr, const char *path)
+{
+	(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EADDRINUSE,
+			 "another daemon answers at %s", path);
+	(void)mm_err_class(reterr, MM_CLASS_LOCAL,
+			   "stop it, or choose another path with MAILMIG_SOCKET");
+	return -EADDRINUSE;
+}
+
+/* Two daemons that begin at once must not both find the path free. */
+static int lock_socket(struct daemon *d, const char *path, struct mm_err *reterr)
+{
+	_cleanup_(freep) char *lock = text_fmt("%s.lock", path);
+	int r = lock ? take_lock(lock, &d->socket_lock_fd, reterr) : mm_err_oom(reterr);
+
+	return r > 0 ? in_use(reterr, path) : r;
+}
+
 /* Make the way free: no daemon there, and nothing but a socket that one left behind. */
 static int remove_stale(const char *path, const struct sockaddr_un *sa, struct mm_err *reterr)
 {
@@ -104,13 +129,8 @@ static int remove_stale(const char *path, const struct sockaddr_un *sa, struct m
 		return errno == ENOENT ? 0 : fault(reterr, -errno, "cannot look at", path);
 	if (!S_ISSOCK(st.st_mode))
 		return fault(reterr, -ENOTSOCK, "will not replace", path);
-	if (is_served(sa)) {
-		(void)mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EADDRINUSE,
-				 "another daemon answers at %s", path);
-		(void)mm_err_class(reterr, MM_CLASS_LOCAL,
-				   "stop it, or choose another path with MAILMIG_SOCKET");
-		return -EADDRINUSE;
-	}
+	if (is_served(sa))
+		return in_use(reterr, path);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return fault(reterr, -errno, "cannot remove stale", path);
 	return 0;
@@ -157,7 +177,9 @@ static int listen_own(struct daemon *d, const char *path, struct mm_err *reterr)
 	r = make_parent(path, reterr);
 	if (r < 0)
 		return r;
-	r = remove_stale(path, &sa, reterr);
+	r = lock_socket(d, path, reterr);
+	if (r == 0)
+		r = remove_stale(path, &sa, reterr);
 	if (r < 0)
 		return r;
 

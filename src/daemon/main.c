@@ -253,6 +253,7 @@ static void daemon_done(struct daemon *d)
 	free(d->records);
 	(void)config_free(d->config);
 	sd_event_unref(d->event);
+	closep(&d->socket_lock_fd);
 	closep(&d->lock_fd);
 	free(d->worker_path);
 	free(d->state_dir);
@@ -274,7 +275,8 @@ int main(int argc, char *argv[])
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	_cleanup_(daemon_done) struct daemon d = {.listen_fd = -1, .lock_fd = -1};
+	_cleanup_(daemon_done) struct daemon d = {
+		.listen_fd = -1, .lock_fd = -1, .socket_lock_fd = -1};
 	bool check = false;
 	int c;
 

@@ -2,7 +2,6 @@
 /* Messages that are at the destination already, though the state does not know them under this
  * UID: placed by another tool, by a run whose state was lost, or by an upload whose answer
  * never came. They are found by looking, never assumed. */
-#include <mailmig/clock.h>
 #include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
@@ -12,18 +11,15 @@
 
 /* ---- reading ---- */
 
-/* Destination messages from UID `from` on that no row owns. */
-static int read_candidates(struct folder_work *w, uint32_t from, struct match_list *to,
-			   struct mm_err *reterr)
+int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct match_list *to,
+		    struct mm_err *reterr)
 {
 	struct engine *e = w->lane->engine;
 	struct store *s = w->lane->destination;
 	struct message m = {0};
 	int r;
 
-	r = store_read_range(s, MAX_OF(from, 1), 0,
-			     STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
-			     reterr);
+	r = store_read_range(s, MAX_OF(from, 1), 0, want, 0, reterr);
 	if (r < 0)
 		return r;
 	while ((r = store_read_next(s, &m, NULL, reterr)) > 0) {
@@ -50,7 +46,7 @@ static int bind(struct folder_work *w, const struct match_item *o, const char *f
 {
 	struct state_row row = {
 		.uid = o->uid,
-		.state = ROW_STORED,
+		.state = o->rewritten ? ROW_ALTERED : ROW_STORED,
 		.size = o->size,
 		.has_digest = o->has_digest,
 		.has_fingerprint = true,
@@ -64,7 +60,7 @@ static int bind(struct folder_work *w, const struct match_item *o, const char *f
 	return state_put(w->lane->engine->state, w->pair->sf.id, &row, reterr);
 }
 
-static int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr)
+int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr)
 {
 	struct state *s = w->lane->engine->state;
 	int r;
@@ -177,7 +173,9 @@ int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 
 	if (w->fresh.n == 0 || !may_have_unknown(w))
 		return 0;
-	r = read_candidates(w, w->pair->sf.dest_seen, &destination, reterr);
+	r = read_candidates(w, w->pair->sf.dest_seen,
+			    STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
+			    &destination, reterr);
 	if (r < 0 || destination.n == 0)
 		return r;
 	r = read_each(w, w->lane->origin, &w->fresh,
@@ -187,120 +185,5 @@ int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 		r = match_both(w, &origin, &destination, reterr);
 	if (r == 0)
 		r = take_matched(w, &origin, &destination, reterr);
-	return r;
-}
-
-/* ---- intents: uploads whose answer never came ---- */
-
-struct intents {
-	struct match_list items;
-	struct mm_err *reterr;
-	uint32_t lowest; /* watermark */
-};
-
-static int keep_intent(void *userdata, const struct state_row *row)
-{
-	struct intents *in = userdata;
-	struct match_item *it = match_add(&in->items);
-
-	if (!it)
-		return -ENOMEM;
-	it->uid = row->uid;
-	it->size = row->size;
-	it->fingerprint = row->fingerprint;
-	it->has_digest = row->has_digest;
-	memcpy(it->digest, row->digest, sizeof(it->digest));
-	it->flags = text_dup(row->flags);
-	if (!it->flags)
-		return -ENOMEM;
-	in->lowest = MIN_OF(in->lowest, row->watermark);
-	return 0;
-}
-
-/* How long an upload without an answer may still appear, from now. */
-static uint64_t uncertain_left(const struct folder_work *w)
-{
-	uint64_t wait = w->lane->engine->job->uncertain_wait_usec;
-	uint64_t now = clock_wall_usec(), since = w->pair->sf.uncertain_usec;
-
-	/* The clock may have been set: it shortens or lengthens the wait, never beyond its
-	 * span. */
-	if (now < since)
-		return wait;
-	return now - since < wait ? wait - (now - since) : 0;
-}
-
-/* An intent that was not found: to be waited for, or to be sent again. */
-static int reopen(struct folder_work *w, const struct match_list *items, struct mm_err *reterr)
-{
-	struct engine *e = w->lane->engine;
-	uint64_t left = uncertain_left(w);
-	int r;
-
-	if (left > 0) {
-		for (size_t i = 0; i < items->n; i++)
-			w->uncertain += items->v[i].partner == 0;
-		if (w->uncertain > 0)
-			w->pair->not_before_usec = clock_deadline(left);
-		return 0;
-	}
-	r = state_begin(e->state, reterr);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < items->n; i++) {
-		if (items->v[i].partner)
-			continue;
-		r = state_delete(e->state, w->pair->sf.id, items->v[i].uid, reterr);
-		if (r == 0 && seqset_add(&w->fresh, items->v[i].uid, items->v[i].uid) < 0)
-			r = mm_err_oom(reterr);
-	}
-	if (r < 0) {
-		state_rollback(e->state);
-		return r;
-	}
-	return state_commit(e->state, reterr);
-}
-
-/* An upload that was found: its flags may have changed at the origin since. */
-static int settle_intent(struct folder_work *w, const struct match_item *it,
-			 struct mm_err *reterr)
-{
-	const struct match_item *now = match_find(&w->intent_flags, it->uid);
-
-	if (!it->partner)
-		return 0;
-	if (seqset_add(&w->known, it->uid, it->uid) < 0)
-		return mm_err_oom(reterr);
-	if (!now || strcmp(now->flags, it->flags) == 0)
-		return 0;
-	return flag_changes_add(w, it->uid, it->partner, it->flags, now->flags, reterr);
-}
-
-int adopt_intents(struct folder_work *w, struct mm_err *reterr)
-{
-	_cleanup_(match_done) struct match_list destination = {0};
-	struct intents in = {.lowest = UINT32_MAX};
-	struct engine *e = w->lane->engine;
-	int r;
-
-	r = state_each(e->state, w->pair->sf.id, ROW_INTENT, keep_intent, &in, reterr);
-	if (r == -ENOMEM)
-		mm_err_oom(reterr);
-	if (r == 0 && in.items.n > 0) {
-		r = read_candidates(w, in.lowest, &destination, reterr);
-		if (r == 0) {
-			match_by_fingerprint(&in.items, &destination, MATCH_DOUBT);
-			r = read_digests(w, w->lane->destination, &destination, reterr);
-		}
-		if (r == 0) {
-			match_by_digest(&in.items, &destination);
-			r = bind_all(w, &in.items, reterr);
-		}
-		if (r == 0)
-			r = reopen(w, &in.items, reterr);
-		for (size_t i = 0; r == 0 && i < in.items.n; i++)
-			r = settle_intent(w, &in.items.v[i], reterr);
-	}
-	match_done(&in.items);
 	return r;
 }

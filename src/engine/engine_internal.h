@@ -71,10 +71,11 @@ struct engine {
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	unsigned connected; /* sides to which the first lane is connected */
-	unsigned logins;    /* sides that were logged in to */
-	bool surveyed;      /* the queue is filled: lanes that connected early may begin */
-	bool ending;        /* the job is over for all lanes */
+	_Atomic bool rewriting; /* the destination changed a message in this run */
+	unsigned connected;     /* sides to which the first lane is connected */
+	unsigned logins;        /* sides that were logged in to */
+	bool surveyed;          /* the queue is filled: lanes that connected early may begin */
+	bool ending;            /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -138,6 +139,8 @@ struct match_item {
 	bool doubtful;     /* only the whole content can tell */
 	char *flags;       /* the destination's, where they matter; owned */
 	uint32_t dest_uid; /* of a row, where items are rows */
+	int64_t date;      /* INTERNALDATE, where it matters (message_date()) */
+	bool rewritten;    /* the partner is the same message with another text */
 };
 struct match_list {
 	struct match_item *v;
@@ -153,8 +156,6 @@ enum match_trust {
 };
 /* Pair what is certain; mark as doubtful what equal fingerprints alone cannot decide. */
 void match_by_fingerprint(struct match_list *a, struct match_list *b, enum match_trust trust);
-/* Items of a that are doubtful and have no partner get one of b with the same fingerprint. */
-void match_rest(struct match_list *a, struct match_list *b);
 /* In the order of UIDs. */
 void match_sort(struct match_list *l);
 /* By uid in a list sorted by it, as the two above leave it; or NULL. */
@@ -162,6 +163,10 @@ struct match_item *match_find(struct match_list *l, uint32_t uid);
 /* Pair doubtful items with equal digests, one to one, in ascending order, those with equal
  * flags first. */
 void match_by_digest(struct match_list *a, struct match_list *b);
+/* The same for what is left, where a server changes messages when it stores them: by header,
+ * if that has a Message-ID; by INTERNALDATE. */
+void match_by_header(struct match_list *a, struct match_list *b);
+void match_by_date(struct match_list *a, struct match_list *b);
 
 /* ---- folder.c ---- */
 /* Bring one pair into step. 1: done but for uploads whose outcome is not yet certain
@@ -207,15 +212,22 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
 /* A message_fn: the message becomes an item of a match_list. */
 int keep_message(void *userdata, struct message *m, struct mm_err *reterr);
-/* Digests of the doubtful items that have none yet. */
+/* Digests of the doubtful items of a side that have none yet. */
 int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
 		 struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */
+/* Destination messages from UID `from` on that no row owns, with `want` of enum store_want. */
+int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct match_list *to,
+		    struct mm_err *reterr);
+/* Write down what became of the origin messages that have a partner. */
+int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr);
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr);
-int adopt_intents(struct folder_work *w, struct mm_err *reterr);
 /* Messages with a partner, all of them in `bound`, are no longer to be copied. */
 void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound);
+
+/* ---- intents.c ---- */
+int adopt_intents(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- renumber.c: UIDs that have lost their meaning ---- */
 int renumber_origin(struct folder_work *w, struct mm_err *reterr);

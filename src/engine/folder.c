@@ -153,7 +153,7 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	if (r == 1 && (row.state == ROW_STORED || row.state == ROW_ALTERED)) {
 		if (seqset_add(&w->known, m->uid, m->uid) < 0)
 			return mm_err_oom(reterr);
-		if (row.state == ROW_STORED && row.dest_uid && strcmp(row.flags, m->flags) != 0)
+		if (row.dest_uid && strcmp(row.flags, m->flags) != 0)
 			return flag_changes_add(w, m->uid, row.dest_uid, row.flags, m->flags,
 						reterr);
 		return 0;

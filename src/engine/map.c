@@ -5,23 +5,35 @@
 
 #include "engine_internal.h"
 
+/* It is there, and nobody can ask for it. */
+static void refuse(struct pair *p, const struct folder *f)
+{
+	p->place = PAIR_DONE;
+	mm_err_set(&p->error, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -EBADMSG,
+		   "the origin lists a folder whose name is none: \"%s\"", f->name);
+	mm_err_class(&p->error, MM_CLASS_REFUSED, "rename the folder at the origin");
+}
+
 static int fill(struct pair *p, const struct folder *f, const struct folder_list *destination,
 		bool subscribe)
 {
 	const struct folder *d = folder_list_find(destination, f->name);
+	bool there = d && !d->noselect && !d->unusable;
 
 	p->origin = text_dup(f->name);
 	p->destination = text_dup(f->name);
 	p->origin_raw = text_dup(f->raw);
 	p->origin_status = f->status;
-	p->exists = d && !d->noselect;
-	if (d && !d->noselect) {
+	p->exists = there;
+	if (there) {
 		p->destination_raw = text_dup(d->raw);
 		p->destination_status = d->status;
 	}
 	/* What we make is subscribed, so that people see it; what was there is only if it is at
 	 * the origin. */
 	p->subscribe = subscribe && (p->exists ? f->subscribed && !d->subscribed : true);
+	if (f->unusable)
+		refuse(p, f);
 	if (!p->origin || !p->destination || !p->origin_raw ||
 	    (p->exists && !p->destination_raw))
 		return -ENOMEM;

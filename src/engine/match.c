@@ -20,7 +20,7 @@ struct match_item *match_add(struct match_list *l)
 		l->v = v;
 		l->cap = cap;
 	}
-	l->v[l->n] = (struct match_item){0};
+	l->v[l->n] = (struct match_item){.date = MESSAGE_NO_DATE};
 	return &l->v[l->n++];
 }
 
@@ -42,6 +42,11 @@ static int cmp_fingerprint(const struct match_item *a, const struct match_item *
 static int cmp_digest(const struct match_item *a, const struct match_item *b)
 {
 	return memcmp(a->digest, b->digest, MESSAGE_DIGEST_OCTETS);
+}
+
+static int cmp_date(const struct match_item *a, const struct match_item *b)
+{
+	return a->date < b->date ? -1 : a->date > b->date;
 }
 
 static int cmp_uid(const struct match_item *a, const struct match_item *b)
@@ -66,6 +71,13 @@ static int by_fingerprint(const void *x, const void *y)
 static int by_digest(const void *x, const void *y)
 {
 	int r = cmp_digest_flags(x, y);
+
+	return r ? r : cmp_uid(x, y);
+}
+
+static int by_date(const void *x, const void *y)
+{
+	int r = cmp_date(x, y);
 
 	return r ? r : cmp_uid(x, y);
 }
@@ -135,13 +147,13 @@ void match_by_fingerprint(struct match_list *a, struct match_list *b, enum match
 	sort(b, by_uid);
 }
 
-static bool is_open(const struct match_item *m)
+/* Pair items that are open and equal, one to one, in ascending order. */
+static void pair_open(struct match_list *a, struct match_list *b,
+		      int (*order)(const void *, const void *), item_cmp cmp,
+		      bool (*is_open)(const struct match_item *m), bool rewritten)
 {
-	return m->doubtful && m->has_digest && m->partner == 0;
-}
-
-static void pair_equal(struct match_list *a, struct match_list *b, item_cmp cmp)
-{
+	sort(a, order);
+	sort(b, order);
 	for (size_t i = 0, j = 0; i < a->n && j < b->n;) {
 		int c;
 
@@ -154,41 +166,48 @@ static void pair_equal(struct match_list *a, struct match_list *b, item_cmp cmp)
 			continue;
 		}
 		c = cmp(&a->v[i], &b->v[j]);
-		if (c == 0)
+		if (c == 0) {
+			a->v[i].rewritten = rewritten;
 			pair_up(&a->v[i++], &b->v[j++]);
-		else if (c < 0)
+		} else if (c < 0) {
 			i++;
-		else
+		} else {
 			j++;
+		}
 	}
+	sort(a, by_uid);
+	sort(b, by_uid);
+}
+
+static bool is_doubtful(const struct match_item *m)
+{
+	return m->doubtful && m->has_digest && m->partner == 0;
+}
+
+static bool is_left_with_id(const struct match_item *m)
+{
+	return m->partner == 0 && m->fingerprint.has_message_id;
+}
+
+static bool is_left_with_date(const struct match_item *m)
+{
+	return m->partner == 0 && m->date != MESSAGE_NO_DATE;
 }
 
 void match_by_digest(struct match_list *a, struct match_list *b)
 {
-	sort(a, by_digest);
-	sort(b, by_digest);
-	pair_equal(a, b, cmp_digest_flags);
-	pair_equal(a, b, cmp_digest);
-	sort(a, by_uid);
-	sort(b, by_uid);
+	pair_open(a, b, by_digest, cmp_digest_flags, is_doubtful, false);
+	pair_open(a, b, by_digest, cmp_digest, is_doubtful, false);
 }
 
-void match_rest(struct match_list *a, struct match_list *b)
+void match_by_header(struct match_list *a, struct match_list *b)
 {
-	sort(a, by_fingerprint);
-	sort(b, by_fingerprint);
-	for (size_t i = 0, j = 0; i < a->n && j < b->n;) {
-		int c = cmp_fingerprint(&a->v[i], &b->v[j]);
+	pair_open(a, b, by_fingerprint, cmp_fingerprint, is_left_with_id, true);
+}
 
-		if (c < 0 || a->v[i].partner || !a->v[i].doubtful)
-			i++;
-		else if (c > 0 || b->v[j].partner)
-			j++;
-		else
-			pair_up(&a->v[i++], &b->v[j++]);
-	}
-	sort(a, by_uid);
-	sort(b, by_uid);
+void match_by_date(struct match_list *a, struct match_list *b)
+{
+	pair_open(a, b, by_date, cmp_date, is_left_with_date, true);
 }
 
 void match_sort(struct match_list *l)

@@ -47,6 +47,7 @@ int keep_message(void *userdata, struct message *m, struct mm_err *reterr)
 	it->uid = m->uid;
 	it->size = m->size;
 	it->fingerprint = m->fingerprint;
+	it->date = message_date(m->date);
 	it->flags = STEAL(m->flags);
 	return 0;
 }

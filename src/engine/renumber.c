@@ -272,11 +272,6 @@ static bool has_copy(const struct state_row *row)
 	return row->state == ROW_STORED || row->state == ROW_ALTERED;
 }
 
-static bool is_altered(const struct state_row *row)
-{
-	return row->state == ROW_ALTERED;
-}
-
 /* All that the destination has. What is announced and not listed must not seem to be gone. */
 static int read_copies(struct folder_work *w, struct match_list *to, struct mm_err *reterr)
 {
@@ -321,12 +316,6 @@ static int match_copies(struct folder_work *w, const struct old_rows *rows,
 	if (r < 0)
 		return r;
 	match_by_digest(old, copies);
-	/* Of those that the destination changed only the header can tell; one without
-	 * Message-ID could be any message. */
-	for (size_t i = 0; i < old->n; i++)
-		old->v[i].doubtful = is_altered(&rows->v[old->v[i].uid - 1].row) &&
-				     old->v[i].fingerprint.has_message_id;
-	match_rest(old, copies);
 	return 0;
 }
 
@@ -336,8 +325,13 @@ static int rewrite(struct folder_work *w, const struct old_row *o, const struct 
 	struct state *s = w->lane->engine->state;
 	struct state_row row = o->row;
 
-	if (has_copy(&row) && (!it || !it->partner))
+	if (row.state == ROW_STORED && (!it || !it->partner))
 		return state_delete(s, o->folder, row.uid, reterr);
+	/* One that the destination has changed is looked for as an upload in doubt is. */
+	if (row.state == ROW_ALTERED && (!it || !it->partner)) {
+		atomic_store(&w->lane->engine->rewriting, true);
+		row.state = ROW_INTENT;
+	}
 	row.uidvalidity = w->destination.status.uidvalidity;
 	row.dest_uid = it ? it->partner : 0;
 	row.watermark = 1; /* what is in doubt may be anywhere */

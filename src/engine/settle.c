@@ -52,6 +52,8 @@ static int check_altered(struct transfer *t, struct batch *b, struct mm_err *ret
 		      b, reterr);
 	for (size_t i = 0; i < b->n; i++)
 		altered += b->v[i].state == ROW_ALTERED;
+	if (r == 0 && altered > 0)
+		atomic_store(&t->engine->rewriting, true);
 	if (r == 0 && altered > 0 && !t->told_altered) {
 		t->told_altered = true;
 		engine_note(

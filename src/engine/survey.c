@@ -110,6 +110,11 @@ static int remember(struct lane *l, struct mm_err *reterr)
 		struct pair *p = &e->pairs[i];
 		int r;
 
+		e->total += p->origin_status.messages;
+		e->summary->total_messages += p->origin_status.messages;
+		e->summary->total_bytes += p->origin_status.bytes;
+		if (p->place == PAIR_DONE)
+			continue;
 		r = name_pair(l, p, reterr);
 		if (r < 0)
 			return r;
@@ -118,9 +123,6 @@ static int remember(struct lane *l, struct mm_err *reterr)
 		if (r < 0)
 			return r;
 		p->unchanged = is_unchanged(p);
-		e->total += p->origin_status.messages;
-		e->summary->total_messages += p->origin_status.messages;
-		e->summary->total_bytes += p->origin_status.bytes;
 		if (!p->unchanged)
 			e->bytes_total += p->origin_status.bytes;
 	}

@@ -1,86 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers to commands, the window, and untagged data to whom it concerns. */
-#include <mailmig/log.h>
+#include <mailmig/clock.h>
+#include <mailmig/crash_point.h>
 #include <mailmig/text.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include "imap_internal.h"
-
-static const struct {
-	const char *name;
-	unsigned cap;
-} cap_table[] = {
-	{"LITERAL+", IMAP_CAP_LITERAL_PLUS},
-	{"LITERAL-", IMAP_CAP_LITERAL_MINUS},
-	{"MULTIAPPEND", IMAP_CAP_MULTIAPPEND},
-	{"UIDPLUS", IMAP_CAP_UIDPLUS},
-	{"ENABLE", IMAP_CAP_ENABLE},
-	{"CONDSTORE", IMAP_CAP_CONDSTORE},
-	{"QRESYNC", IMAP_CAP_QRESYNC | IMAP_CAP_CONDSTORE},
-	{"LIST-EXTENDED", IMAP_CAP_LIST_EXTENDED},
-	{"LIST-STATUS", IMAP_CAP_LIST_STATUS},
-	{"SPECIAL-USE", IMAP_CAP_SPECIAL_USE},
-	{"STATUS=SIZE", IMAP_CAP_STATUS_SIZE},
-	{"NAMESPACE", IMAP_CAP_NAMESPACE},
-	{"SASL-IR", IMAP_CAP_SASL_IR},
-	{"AUTH=PLAIN", IMAP_CAP_AUTH_PLAIN},
-	{"LOGINDISABLED", IMAP_CAP_LOGINDISABLED},
-	{"ID", IMAP_CAP_ID},
-	{"QUOTA", IMAP_CAP_QUOTA},
-	{"IDLE", IMAP_CAP_IDLE},
-};
-
-void imap_set_caps(struct imap *c, const char *s, size_t n)
-{
-	const char *end = s + n;
-
-	c->caps = 0;
-	c->append_limit = 0;
-	while (s < end) {
-		const char *q = memchr(s, ' ', (size_t)(end - s));
-		size_t len = q ? (size_t)(q - s) : (size_t)(end - s);
-
-		for (size_t i = 0; i < ELEMENTS(cap_table); i++)
-			if (text_ieqn(s, len, cap_table[i].name))
-				c->caps |= cap_table[i].cap;
-		if (len > 12 && strncasecmp(s, "APPENDLIMIT=", 12) == 0) {
-			struct imap_cursor limit = {.p = s + 12, .end = s + len};
-
-			(void)imap_take_u64(&limit,
-					    &c->append_limit); /* nonsense is no limit */
-		}
-		s += len + 1;
-	}
-	c->caps_known = true;
-}
-
-bool imap_has(const struct imap *c, unsigned cap)
-{
-	return (c->caps & cap) == cap;
-}
-
-unsigned imap_caps(const struct imap *c)
-{
-	return c->caps;
-}
-
-uint64_t imap_append_limit(const struct imap *c)
-{
-	return c->append_limit;
-}
-
-uint64_t imap_round_trips(const struct imap *c)
-{
-	return stream_turns(c->stream);
-}
-
-const char *imap_label(const struct imap *c)
-{
-	return c->label;
-}
 
 /* ---- receiving ---- */
 
@@ -91,6 +18,28 @@ int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr)
 		   c->label, what);
 	return mm_err_class(reterr, MM_CLASS_PROTOCOL,
 			    "the server breaks IMAP's rules; if it goes on, tell its operator");
+}
+
+/* The server brings the session to no end. */
+static int over_budget(struct imap *c, enum imap_verdict v, const char *what,
+		       struct mm_err *reterr)
+{
+	if (v == IMAP_TOO_MUCH)
+		return imap_protocol_error(c, "more data than anybody asked for", reterr);
+	c->broken = true;
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -ETIMEDOUT,
+		   "%s: the server goes on and comes to no end (%s)", c->label, what);
+	return mm_err_class(reterr, MM_CLASS_TIMEOUT,
+			    "the server or the network is slow: raise the server's timeout, or "
+			    "try again later");
+}
+
+/* Does somebody wait for the text of messages? */
+static bool wants_bodies(struct imap *c)
+{
+	const struct imap_cmd *fetch = imap_oldest_pending(c, VERB_FETCH);
+
+	return fetch && (fetch->want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST));
 }
 
 /* A body begins: where its octets go depends on the oldest fetch in flight. */
@@ -121,8 +70,11 @@ static int body_begin(struct imap *c, struct mm_err *reterr)
 
 static int body_data(struct imap *c, struct mm_err *reterr)
 {
+	enum imap_verdict v = imap_budget_body(&c->budget, c->framer.n, wants_bodies(c));
 	int r = 0;
 
+	if (v != IMAP_GO_ON)
+		return over_budget(c, v, "reading a message", reterr);
 	if (EVP_DigestUpdate(c->md, c->framer.data, c->framer.n) != 1)
 		return mm_err_oom(reterr);
 	if (c->body)
@@ -156,6 +108,7 @@ static void take_tagged(struct imap *c, const struct imap_resp *r, struct imap_c
 	struct imap_cursor rest;
 	size_t n = 0;
 
+	imap_budget_answered(&c->budget);
 	cmd->done = true;
 	cmd->status = r->status;
 	keep_text(r, cmd->text, sizeof(cmd->text));
@@ -190,6 +143,7 @@ static int tagged(struct imap *c, const struct imap_resp *r, struct mm_err *rete
 					&c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
 
 				if (cmd->id == id && !cmd->done) {
+					CRASH_POINT("reply");
 					take_tagged(c, r, cmd);
 					if (cmd->forget)
 						imap_cmd_free(c, cmd);
@@ -211,6 +165,7 @@ static void note_size(struct imap *c, const struct imap_resp *r)
 		return;
 	if (imap_parse_fetch(r, &c->scratch, &f) < 0 || f.uid == 0 || !f.has_size)
 		return;
+	imap_budget_told(&c->budget);
 	cmd->sizes[cmd->n_sizes++] = (struct imap_size){.uid = f.uid, .size = f.size};
 }
 
@@ -239,6 +194,30 @@ static void untagged(struct imap *c, const struct imap_resp *r)
 	imap_box_data(c, r);
 }
 
+static int wait_for_octets(struct imap *c, const char *what, struct mm_err *reterr)
+{
+	uint64_t begin = clock_usec(), queued = stream_queued(c->stream);
+	enum imap_verdict v;
+	int r;
+
+	r = pump_wait(c->pump, c->stream, what, reterr);
+	if (r < 0) {
+		c->broken = true;
+		if (c->bye && r == -ECONNRESET) {
+			mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, r,
+				   "%s: the server ended the session: BYE %s", c->label,
+				   c->bye);
+			mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
+				     "the server gives the reason; try again later");
+		}
+		return r;
+	}
+	v = imap_budget_waited(&c->budget, clock_usec() - begin,
+			       queued - stream_queued(c->stream),
+			       imap_framer_midway(&c->framer));
+	return v == IMAP_GO_ON ? 0 : over_budget(c, v, what, reterr);
+}
+
 /* The next event of the framer; waits for octets when it has none. */
 static int next_event(struct imap *c, const char *what, struct mm_err *reterr)
 {
@@ -261,20 +240,10 @@ static int next_event(struct imap *c, const char *what, struct mm_err *reterr)
 			return ev;
 
 		if (n == 0) {
-			int r = pump_wait(c->pump, c->stream, what, reterr);
+			int r = wait_for_octets(c, what, reterr);
 
-			if (r < 0) {
-				c->broken = true;
-				if (c->bye && r == -ECONNRESET) {
-					mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, r,
-						   "%s: the server ended the session: BYE %s",
-						   c->label, c->bye);
-					mm_err_class(
-						reterr, MM_CLASS_CONNECT, "%s",
-						"the server gives the reason; try again later");
-				}
+			if (r < 0)
 				return r;
-			}
 		}
 	}
 }
@@ -284,6 +253,7 @@ static int read_response(struct imap *c, const char *what, struct imap_resp *ret
 {
 	for (;;) {
 		int ev = next_event(c, what, reterr);
+		enum imap_verdict v;
 		int r = 0;
 
 		if (ev < 0)
@@ -299,6 +269,9 @@ static int read_response(struct imap *c, const char *what, struct imap_resp *ret
 			r = body_end(c, reterr);
 			break;
 		default:
+			v = imap_budget_response(&c->budget, c->framer.line.len);
+			if (v != IMAP_GO_ON)
+				return over_budget(c, v, what, reterr);
 			if (imap_parse_response(&c->framer.line, ret) < 0)
 				return imap_protocol_error(c, "a line that is no response",
 							   reterr);
@@ -413,121 +386,4 @@ int imap_simple_end(struct imap *c, struct imap_cmd *cmd, enum mm_scope scope,
 	}
 	imap_cmd_free(c, cmd);
 	return r;
-}
-
-/* ---- life ---- */
-
-static enum stream_tls stream_tls_of(enum tls_mode t)
-{
-	return t == TLS_IMPLICIT   ? STREAM_TLS_IMPLICIT
-	       : t == TLS_STARTTLS ? STREAM_TLS_STARTTLS
-				   : STREAM_TLS_NONE;
-}
-
-static int connect_stream(struct imap *c, const struct imap_options *o, struct mm_err *reterr)
-{
-	const struct endpoint *e = o->endpoint;
-	struct stream_options so = {
-		.label = c->label,
-		.host = e->host,
-		.port = e->port,
-		.tls = stream_tls_of(e->tls),
-		.tls_verify = e->tls_verify,
-		.tls_ca = e->tls_ca,
-		.tls_fingerprint = e->tls_fingerprint,
-		.tls_min = e->tls_min,
-		.tls_client_cert = e->tls_client_cert,
-		.tls_client_key = e->tls_client_key,
-		.proxy = e->proxy,
-		.timeout_usec = e->timeout_usec,
-		.cancel_fd = o->cancel_fd,
-	};
-
-	if (e->tls == TLS_NONE && !e->allow_cleartext) {
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, -EPERM,
-			   "%s: tls = \"none\" would send the password in clear", c->label);
-		return mm_err_class(
-			reterr, MM_CLASS_CONFIG,
-			"use TLS, or set allow_cleartext = true on a network you trust");
-	}
-	return stream_open(&so, &c->stream, reterr);
-}
-
-int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *reterr)
-{
-	_cleanup_(imap_closep) struct imap *c = NULL;
-	int r;
-
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return mm_err_oom(reterr);
-	c->pump = o->pump;
-	c->pool = o->pool;
-	c->match = o->match;
-	c->side = text_dup(o->side);
-	c->prefix = text_dup("");
-	c->label =
-		text_fmt("%s %s:%u", o->side, o->endpoint->host, (unsigned)o->endpoint->port);
-	if (!c->side || !c->label || !c->prefix ||
-	    getrandom(&c->tag_base, sizeof(c->tag_base), 0) != sizeof(c->tag_base))
-		return mm_err_oom(reterr);
-
-	r = connect_stream(c, o, reterr);
-	if (r < 0)
-		return r;
-	if (pump_add(c->pump, c->stream) < 0)
-		return mm_err_oom(reterr);
-	if (o->connected)
-		o->connected(o->userdata, c->stream);
-	if (o->before_login && o->before_login(o->userdata) < 0) {
-		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ECANCELED,
-			   "%s: not logged in: another connection could not", c->label);
-		return mm_err_class(reterr, MM_CLASS_CANCELLED, "%s", "");
-	}
-	r = imap_login(c, o->endpoint, o->secret, reterr);
-	if (r < 0)
-		return r;
-	*ret = STEAL(c);
-	return 0;
-}
-
-int imap_use_pump(struct imap *c, struct pump *pump)
-{
-	int r = pump_add(pump, c->stream);
-
-	if (r < 0)
-		return r;
-	pump_remove(c->pump, c->stream);
-	c->pump = pump;
-	return 0;
-}
-
-struct imap *imap_close(struct imap *c)
-{
-	if (!c)
-		return NULL;
-
-	if (c->stream) {
-		if (!c->broken) {
-			imap_put(c, "%08x.%u LOGOUT\r\n", c->tag_base, ++c->last_id);
-			pump_poll(c->pump);
-		}
-		pump_remove(c->pump, c->stream);
-		stream_free(c->stream);
-	}
-	for (size_t i = 0; i < IMAP_WINDOW_MAX; i++) {
-		seqset_done(&c->cmds[i].uids);
-		free(c->cmds[i].sizes);
-	}
-	imap_framer_done(&c->framer);
-	imap_mailbox_done(&c->box);
-	buf_done(&c->scratch);
-	EVP_MD_CTX_free(c->md);
-	spool_unref(c->body);
-	free(c->side);
-	free(c->label);
-	free(c->prefix);
-	free(c->bye);
-	free(c);
-	return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NAMESPACE, LIST, LSUB, STATUS, CREATE, SUBSCRIBE, SELECT and EXAMINE. */
+/* NAMESPACE, LIST, LSUB, STATUS, CREATE and SUBSCRIBE. */
 #include <mailmig/text.h>
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -8,8 +9,23 @@
 #include "imap_internal.h"
 #include "utf7.h"
 
-/* More folders than any mailbox has: a server that lists more is broken or hostile. */
+/* More folders than any mailbox has, and more octets in their names: a server that lists more
+ * is broken or hostile. */
 #define IMAP_FOLDERS_MAX 100000
+#define IMAP_NAMES_MAX   (8 * 1024 * 1024)
+
+/* Folders as they are told, and where each is in the list. */
+struct listing {
+	struct folder_list l;
+	void *by_raw; /* of tsearch(3): a server chooses the names, and must not choose the cost
+		       */
+	size_t octets;
+};
+
+struct place {
+	const char *raw; /* the folder's */
+	size_t at;
+};
 
 int imap_local_name(const struct imap *c, const char *canonical, struct buf *raw)
 {
@@ -50,71 +66,150 @@ static const char *role_among(const struct imap_str *flags)
 	return NULL;
 }
 
-static struct folder *find_raw(const struct folder_list *l, const char *raw, size_t n)
+static int by_raw(const void *pa, const void *pb)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (strlen(l->v[i].raw) == n && memcmp(l->v[i].raw, raw, n) == 0)
-			return &l->v[i];
-	return NULL;
+	const struct place *a = pa, *b = pb;
+
+	return strcmp(a->raw, b->raw);
+}
+
+/* INBOX is one folder in whatever letters (RFC 9051 §5.1). */
+static char *dup_raw(const struct imap_str *name)
+{
+	return text_ieqn(name->p, name->n, "INBOX") ? text_dup("INBOX")
+						    : text_dupn(name->p, name->n);
+}
+
+/* The folder of this name, or NULL. */
+static int find_raw(const struct listing *li, const struct imap_str *name, struct folder **ret,
+		    struct mm_err *reterr)
+{
+	_cleanup_(freep) char *raw = dup_raw(name);
+	const struct place key = {.raw = raw};
+	struct place *const *found;
+
+	*ret = NULL;
+	if (!raw)
+		return mm_err_oom(reterr);
+	found = tfind(&key, &li->by_raw, by_raw);
+	if (found)
+		*ret = &li->l.v[(*found)->at];
+	return 0;
+}
+
+static struct folder *add_folder(struct listing *li, char *raw)
+{
+	struct folder *f = raw ? folder_list_add(&li->l) : NULL;
+
+	if (!f) {
+		free(raw);
+		return NULL;
+	}
+	f->raw = raw;
+	li->octets += strlen(raw);
+	return f;
+}
+
+/* A folder that will be found by its name. */
+static int add_named(struct listing *li, const struct imap_str *name, struct folder **ret,
+		     struct mm_err *reterr)
+{
+	_cleanup_(freep) struct place *p = calloc(1, sizeof(*p));
+	struct folder *f = p ? add_folder(li, dup_raw(name)) : NULL;
+
+	if (!f)
+		return mm_err_oom(reterr);
+	*p = (struct place){.raw = f->raw, .at = li->l.n - 1};
+	if (!tsearch(p, &li->by_raw, by_raw))
+		return mm_err_oom(reterr);
+	p = NULL; /* the tree's */
+	*ret = f;
+	return 0;
+}
+
+/* A folder that is there and cannot be named to the server: it fails alone, with what can be
+ * shown of it. */
+static int take_unusable(struct listing *li, const char *p, size_t n, struct mm_err *reterr)
+{
+	char shown[200];
+	struct folder *f;
+
+	f = add_folder(li, text_dup(text_clean(shown, sizeof(shown), p, n)));
+	if (!f)
+		return mm_err_oom(reterr);
+	f->unusable = true;
+	return 0;
+}
+
+static int check_limits(struct imap *c, const struct listing *li, struct mm_err *reterr)
+{
+	imap_budget_told(&c->budget);
+	c->budget.held = MAX_OF(c->budget.held, (uint64_t)li->l.n);
+	if (li->l.n < IMAP_FOLDERS_MAX && li->octets < IMAP_NAMES_MAX)
+		return 0;
+	return imap_protocol_error(c, "more folders than any mailbox has", reterr);
 }
 
 /* One LIST line becomes a folder; its canonical name follows when the namespace is known. */
-static int take_list(struct imap *c, const struct imap_resp *resp, struct folder_list *l,
+static int take_list(struct imap *c, const struct imap_resp *resp, struct listing *l,
 		     struct mm_err *reterr)
 {
 	struct imap_list li;
 	struct folder *f;
-	const char *role;
+	int r;
 
+	r = check_limits(c, l, reterr);
+	if (r < 0)
+		return r;
 	if (imap_parse_list(resp, &c->scratch, &li) < 0)
-		return imap_protocol_error(c, "a LIST line that makes no sense", reterr);
+		return take_unusable(l, resp->rest.p, (size_t)(resp->rest.end - resp->rest.p),
+				     reterr);
 	if (flag_among(&li.flags, "\\NonExistent") || li.name.n == 0)
 		return 0;
 	if (memchr(li.name.p, '\0', li.name.n))
-		return imap_protocol_error(c, "a folder name with NUL octets", reterr);
-	if (l->n == IMAP_FOLDERS_MAX)
-		return imap_protocol_error(c, "more folders than any mailbox has", reterr);
-
-	f = folder_list_add(l);
-	if (!f)
-		return mm_err_oom(reterr);
-	f->raw = text_dupn(li.name.p, li.name.n);
+		return take_unusable(l, li.name.p, li.name.n, reterr);
+	r = find_raw(l, &li.name, &f, reterr);
+	if (r == 0 && !f)
+		r = add_named(l, &li.name, &f, reterr);
+	if (r < 0)
+		return r;
+	/* Told twice it is one folder. */
 	f->delim = li.delim;
 	f->noselect = flag_among(&li.flags, "\\Noselect");
 	f->noinferiors = flag_among(&li.flags, "\\Noinferiors");
-	f->subscribed = flag_among(&li.flags, "\\Subscribed");
-	role = role_among(&li.flags);
-	if (!f->raw || text_set(&f->role, role) < 0)
-		return mm_err_oom(reterr);
-	return 0;
+	f->subscribed = f->subscribed || flag_among(&li.flags, "\\Subscribed");
+	return text_set(&f->role, role_among(&li.flags)) < 0 ? mm_err_oom(reterr) : 0;
 }
 
-static int take_lsub(struct imap *c, const struct imap_resp *resp, struct folder_list *l)
+static int take_lsub(struct imap *c, const struct imap_resp *resp, struct listing *l,
+		     struct mm_err *reterr)
 {
 	struct imap_list li;
 	struct folder *f;
+	int r;
 
 	if (imap_parse_list(resp, &c->scratch, &li) < 0 || flag_among(&li.flags, "\\Noselect"))
 		return 0;
-	f = find_raw(l, li.name.p, li.name.n);
+	r = find_raw(l, &li.name, &f, reterr);
 	if (f)
 		f->subscribed = true;
-	return 0;
+	return r;
 }
 
-static int take_status(struct imap *c, const struct imap_resp *resp, struct folder_list *l)
+static int take_status(struct imap *c, const struct imap_resp *resp, struct listing *l,
+		       struct mm_err *reterr)
 {
 	struct folder_status st;
 	struct imap_str name;
 	struct folder *f;
+	int r;
 
 	if (imap_parse_status(resp, &c->scratch, &name, &st) < 0)
 		return 0; /* without marks the folder is looked at: only slower */
-	f = l->n > 0 && strcmp(l->v[l->n - 1].raw, "") != 0 ? find_raw(l, name.p, name.n)
-							    : NULL;
+	r = find_raw(l, &name, &f, reterr);
 	if (f)
 		f->status = st;
-	return 0;
+	return r;
 }
 
 static int take_namespace(struct imap *c, const struct imap_resp *resp, struct mm_err *reterr)
@@ -132,7 +227,7 @@ static int take_namespace(struct imap *c, const struct imap_resp *resp, struct m
 
 /* A LIST line belongs to LIST alone: one that nobody asked for would make a folder out of
  * nothing. */
-static int await_lists(struct imap *c, const struct imap_cmd *cmd, struct folder_list *l,
+static int await_lists(struct imap *c, const struct imap_cmd *cmd, struct listing *l,
 		       struct mm_err *reterr)
 {
 	bool listing = strcmp(cmd->name, "LIST") == 0;
@@ -148,9 +243,9 @@ static int await_lists(struct imap *c, const struct imap_cmd *cmd, struct folder
 		if (listing && text_ieqn(resp.word.p, resp.word.n, "LIST"))
 			r = take_list(c, &resp, l, reterr);
 		else if (text_ieqn(resp.word.p, resp.word.n, "LSUB"))
-			r = take_lsub(c, &resp, l);
+			r = take_lsub(c, &resp, l, reterr);
 		else if (text_ieqn(resp.word.p, resp.word.n, "STATUS"))
-			r = take_status(c, &resp, l);
+			r = take_status(c, &resp, l, reterr);
 		else if (text_ieqn(resp.word.p, resp.word.n, "NAMESPACE"))
 			r = take_namespace(c, &resp, reterr);
 		if (r < 0)
@@ -181,7 +276,7 @@ static void put_list(struct imap *c, bool with_size)
 }
 
 /* One command of the conversation; the last one's number comes back through *last. */
-static int end_listing(struct imap *c, struct imap_cmd *cmd, struct folder_list *l,
+static int end_listing(struct imap *c, struct imap_cmd *cmd, struct listing *l,
 		       struct mm_err *reterr)
 {
 	int r;
@@ -195,7 +290,7 @@ static int end_listing(struct imap *c, struct imap_cmd *cmd, struct folder_list 
 	return r;
 }
 
-static int list_and_namespace(struct imap *c, bool with_size, struct folder_list *l,
+static int list_and_namespace(struct imap *c, bool with_size, struct listing *l,
 			      struct mm_err *reterr)
 {
 	struct imap_cmd *list, *lsub = NULL;
@@ -230,9 +325,10 @@ static int list_and_namespace(struct imap *c, bool with_size, struct folder_list
 
 /* Marks one by one, pipelined, for servers without LIST-STATUS. A folder whose STATUS is
  * refused stays without marks. */
-static int status_each(struct imap *c, bool with_size, struct folder_list *l,
+static int status_each(struct imap *c, bool with_size, struct listing *li,
 		       struct mm_err *reterr)
 {
+	const struct folder_list *l = &li->l;
 	size_t begun = 0;
 
 	while (begun < l->n) {
@@ -243,7 +339,7 @@ static int status_each(struct imap *c, bool with_size, struct folder_list *l,
 		     begun++) {
 			const struct folder *f = &l->v[begun];
 
-			if (f->noselect || f->status.known)
+			if (f->noselect || f->unusable || f->status.known)
 				continue;
 			cmd = imap_cmd_begin(c, VERB_PLAIN, "STATUS", reterr);
 			if (!cmd)
@@ -262,34 +358,12 @@ static int status_each(struct imap *c, bool with_size, struct folder_list *l,
 		if (!cmd)
 			return 0;
 		cmd->forget = false;
-		r = await_lists(c, cmd, l, reterr);
+		r = await_lists(c, cmd, li, reterr);
 		if (r < 0)
 			return r;
 		imap_cmd_free(c, cmd);
 	}
 	return 0;
-}
-
-/* A folder that was told twice is one folder. */
-static void drop_doubles(struct folder_list *l)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		struct folder *f = &l->v[i], *last = n > 0 ? &l->v[n - 1] : NULL;
-
-		if (!last || strcmp(last->raw, f->raw) != 0) {
-			l->v[n++] = *f;
-			continue;
-		}
-		last->subscribed = last->subscribed || f->subscribed;
-		if (!last->status.known)
-			last->status = f->status;
-		free(f->raw);
-		free(f->name);
-		free(f->role);
-	}
-	l->n = n;
 }
 
 /* Canonical names out of the server's octets; what is not modified UTF-7 is shown as it is. */
@@ -300,7 +374,7 @@ static int name_folders(struct imap *c, struct folder_list *l, struct mm_err *re
 	for (size_t i = 0; i < l->n; i++) {
 		_cleanup_(buf_done) struct buf utf8 = {0}, name = {0};
 		struct folder *f = &l->v[i];
-		int r = utf7_decode(f->raw, strlen(f->raw), &utf8);
+		int r = f->unusable ? -EBADMSG : utf7_decode(f->raw, strlen(f->raw), &utf8);
 
 		if (r == -EBADMSG) {
 			size_t n = strlen(f->raw);
@@ -320,24 +394,29 @@ static int name_folders(struct imap *c, struct folder_list *l, struct mm_err *re
 			return mm_err_oom(reterr);
 	}
 	folder_list_sort(l);
-	drop_doubles(l);
 	return 0;
+}
+
+static void listing_done(struct listing *li)
+{
+	tdestroy(li->by_raw, free);
+	folder_list_done(&li->l);
 }
 
 int imap_list(struct imap *c, bool with_size, struct folder_list *ret, struct mm_err *reterr)
 {
-	_cleanup_(folder_list_done) struct folder_list l = {0};
+	_cleanup_(listing_done) struct listing li = {0};
 	int r;
 
-	r = list_and_namespace(c, with_size, &l, reterr);
+	r = list_and_namespace(c, with_size, &li, reterr);
 	if (r == 0)
-		r = status_each(c, with_size, &l, reterr);
+		r = status_each(c, with_size, &li, reterr);
 	if (r == 0)
-		r = name_folders(c, &l, reterr);
+		r = name_folders(c, &li.l, reterr);
 	if (r < 0)
 		return r;
-	*ret = l;
-	l = (struct folder_list){0};
+	*ret = li.l;
+	li.l = (struct folder_list){0};
 	return 0;
 }
 
@@ -414,88 +493,4 @@ int imap_make_folders(struct imap *c, struct imap_make *v, size_t n, struct mm_e
 		}
 	}
 	return 0;
-}
-
-/* ---- SELECT, EXAMINE ---- */
-
-void imap_mailbox_done(struct imap_mailbox *m)
-{
-	free(m->permanent_flags);
-	*m = (struct imap_mailbox){0};
-}
-
-static void box_code(struct imap *c, const struct imap_resp *r)
-{
-	struct imap_mailbox *b = &c->box;
-	struct imap_cursor rest;
-	struct imap_str flags;
-
-	if (imap_code_is(r, "UIDVALIDITY", &rest))
-		(void)imap_take_u32(&rest, &b->status.uidvalidity); /* 0: not known */
-	else if (imap_code_is(r, "UIDNEXT", &rest))
-		(void)imap_take_u32(&rest, &b->status.uidnext);
-	else if (imap_code_is(r, "HIGHESTMODSEQ", &rest))
-		(void)imap_take_u64(&rest, &b->status.modseq);
-	else if (imap_code_is(r, "NOMODSEQ", NULL))
-		b->no_modseq = true;
-	else if (imap_code_is(r, "UIDNOTSTICKY", NULL))
-		b->uid_not_sticky = true;
-	else if (imap_code_is(r, "PERMANENTFLAGS", &rest) &&
-		 imap_take_flag_list(&rest, &flags) == 0) {
-		free(b->permanent_flags);
-		b->permanent_flags = text_dupn(flags.p, flags.n);
-	}
-}
-
-void imap_box_data(struct imap *c, const struct imap_resp *r)
-{
-	if (!imap_oldest_pending(c, VERB_SELECT))
-		return;
-	if (r->has_number && text_ieqn(r->word.p, r->word.n, "EXISTS"))
-		c->box.status.messages = r->number;
-	else if (r->status == IMAP_OK || r->status == IMAP_NO)
-		box_code(c, r);
-}
-
-int imap_select_begin(struct imap *c, const char *raw, bool read_only, struct mm_err *reterr)
-{
-	const char *name = read_only ? "EXAMINE" : "SELECT";
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_SELECT, name, reterr);
-	int r;
-
-	if (!cmd)
-		return -ENOBUFS;
-	imap_mailbox_done(&c->box);
-	imap_put(c, "%s ", name);
-	r = imap_put_string(c, cmd, raw, strlen(raw), reterr);
-	if (r < 0)
-		return r;
-	if (imap_has(c, IMAP_CAP_CONDSTORE))
-		imap_put(c, " (CONDSTORE)");
-	imap_cmd_end(c);
-	return 0;
-}
-
-int imap_select_end(struct imap *c, struct imap_mailbox *ret, struct mm_err *reterr)
-{
-	struct imap_cmd *cmd = imap_oldest(c, VERB_SELECT);
-	int r;
-
-	if (!cmd)
-		return imap_protocol_error(c, "no SELECT in flight", reterr);
-	r = imap_await(c, cmd, reterr);
-	if (r < 0)
-		return r;
-	if (cmd->status != IMAP_OK) {
-		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "cannot open the folder", reterr);
-	} else {
-		struct folder_status *st = &c->box.status;
-
-		c->box.read_only = strcasecmp(cmd->code, "READ-ONLY") == 0;
-		st->known = st->uidvalidity && st->uidnext;
-		*ret = c->box;
-		c->box = (struct imap_mailbox){0};
-	}
-	imap_cmd_free(c, cmd);
-	return r;
 }

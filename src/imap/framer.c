@@ -132,6 +132,11 @@ static int push_text(struct imap_framer *f, const uint8_t *in, size_t n, size_t 
 	return lf ? end_of_text(f) : IMAP_EVENT_MORE;
 }
 
+bool imap_framer_midway(const struct imap_framer *f)
+{
+	return f->state != FRAMER_LINE || (f->line.len > 0 && !f->ended);
+}
+
 int imap_framer_push(struct imap_framer *f, const uint8_t *in, size_t n, size_t *used)
 {
 	*used = 0;

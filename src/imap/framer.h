@@ -48,4 +48,7 @@ void imap_framer_done(struct imap_framer *f);
  * -ENOMEM. After an error the framer is of no more use. */
 int imap_framer_push(struct imap_framer *f, const uint8_t *in, size_t n, size_t *used);
 
+/* True when a response has begun and is not complete. */
+bool imap_framer_midway(const struct imap_framer *f);
+
 #endif

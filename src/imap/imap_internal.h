@@ -5,6 +5,7 @@
 #include <mailmig/imap.h>
 #include <openssl/evp.h>
 
+#include "budget.h"
 #include "framer.h"
 #include "parse.h"
 
@@ -62,6 +63,7 @@ struct imap {
 	struct imap_cmd cmds[IMAP_WINDOW_MAX]; /* ring: oldest first */
 	size_t first, n;
 	bool continuation; /* a "+" has come */
+	struct imap_budget budget;
 
 	unsigned caps;
 	bool caps_known;
@@ -122,6 +124,8 @@ int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope
 		 const char *what, struct mm_err *reterr);
 int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr);
 
+/* ---- session.c ---- */
+
 /* Capabilities out of a blank-separated list. */
 void imap_set_caps(struct imap *c, const char *s, size_t n);
 bool imap_has(const struct imap *c, unsigned cap);
@@ -130,7 +134,7 @@ bool imap_has(const struct imap *c, unsigned cap);
 int imap_login(struct imap *c, const struct endpoint *e, const struct secret *secret,
 	       struct mm_err *reterr);
 
-/* ---- folders.c ---- */
+/* ---- select.c ---- */
 void imap_box_data(struct imap *c, const struct imap_resp *r);
 
 #endif

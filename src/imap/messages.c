@@ -172,6 +172,7 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 		return mm_err_class(reterr, MM_CLASS_LOCAL,
 				    "free space in the state directory");
 	}
+	imap_budget_told(&c->budget);
 	*ret = m;
 	return 1;
 }

@@ -371,15 +371,21 @@ static int fetch_item(struct imap_cursor *c, const struct imap_str *item, struct
 	return imap_skip_value(c);
 }
 
+/* All unescaped strings together are no longer than the line: with so much room at once none of
+ * them will move. */
+static int empty_scratch(struct buf *scratch, const struct imap_cursor *c)
+{
+	buf_reset(scratch);
+	return buf_reserve(scratch, (size_t)(c->end - c->p) + 1);
+}
+
 int imap_parse_fetch(const struct imap_resp *r, struct buf *scratch, struct imap_fetch *ret)
 {
 	struct imap_fetch f = {0};
 	struct imap_cursor c = r->rest;
 	int e;
 
-	buf_reset(scratch);
-	/* All unescaped strings together are no longer than the line: nothing will move. */
-	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+	if (empty_scratch(scratch, &c) < 0)
 		return -ENOMEM;
 	if (!imap_take_char(&c, '('))
 		return -EPROTO;
@@ -406,8 +412,7 @@ int imap_parse_list(const struct imap_resp *r, struct buf *scratch, struct imap_
 	struct imap_str delim;
 	int e;
 
-	buf_reset(scratch);
-	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+	if (empty_scratch(scratch, &c) < 0)
 		return -ENOMEM;
 	e = imap_take_flag_list(&c, &l.flags);
 	if (e < 0)
@@ -442,8 +447,7 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 	struct imap_cursor c = r->rest;
 	int e;
 
-	buf_reset(scratch);
-	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+	if (empty_scratch(scratch, &c) < 0)
 		return -ENOMEM;
 	e = imap_take_string(&c, scratch, ret_name);
 	if (e < 0 || !ret_name->p)
@@ -487,8 +491,7 @@ int imap_parse_quota(const struct imap_resp *r, struct buf *scratch,
 	struct imap_cursor c = r->rest;
 	struct imap_str root;
 
-	buf_reset(scratch);
-	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+	if (empty_scratch(scratch, &c) < 0)
 		return -ENOMEM;
 	if (imap_take_string(&c, scratch, &root) < 0)
 		return -EPROTO;
@@ -527,8 +530,7 @@ int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
 	struct imap_cursor c = r->rest;
 	struct imap_str prefix = {.p = ""}, delim = {0};
 
-	buf_reset(scratch);
-	if (buf_reserve(scratch, (size_t)(c.end - c.p) + 1) < 0)
+	if (empty_scratch(scratch, &c) < 0)
 		return -ENOMEM;
 	if (imap_take_char(&c, '(')) {
 		if (!imap_take_char(&c, '(') || imap_take_string(&c, scratch, &prefix) < 0 ||

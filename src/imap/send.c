@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing commands: tags, strings, and the consent that literals may need (RFC 9051 §4.3, RFC
  * 7888). */
+#include <mailmig/crash_point.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ void imap_cmd_end(struct imap *c)
 {
 	stream_write(c->stream, "\r\n", 2);
 	pump_poll(c->pump);
+	CRASH_POINT(c->cmds[(c->first + c->n - 1) % IMAP_WINDOW_MAX].name);
 }
 
 int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct mm_err *reterr)
@@ -72,6 +74,8 @@ int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct
 		if (r < 0)
 			return r;
 	}
+	CRASH_POINT("consent");
+	imap_budget_answered(&c->budget);
 	return cmd->done ? 1 : 0;
 }
 

@@ -32,14 +32,6 @@ void folder_list_done(struct folder_list *l)
 	*l = (struct folder_list){0};
 }
 
-struct folder *folder_list_find(const struct folder_list *l, const char *canonical)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].name && strcmp(l->v[i].name, canonical) == 0)
-			return &l->v[i];
-	return NULL;
-}
-
 static int by_name(const void *pa, const void *pb)
 {
 	const struct folder *a = pa, *b = pb;
@@ -55,4 +47,11 @@ void folder_list_sort(struct folder_list *l)
 {
 	if (l->n > 1)
 		qsort(l->v, l->n, sizeof(*l->v), by_name);
+}
+
+struct folder *folder_list_find(const struct folder_list *l, const char *canonical)
+{
+	const struct folder key = {.name = (char *)(uintptr_t)canonical}; /* only read */
+
+	return l->n ? bsearch(&key, l->v, l->n, sizeof(*l->v), by_name) : NULL;
 }

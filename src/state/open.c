@@ -2,6 +2,7 @@
 /* Opening and closing an account's state: lock, file, schema, prepared statements. */
 #include <fcntl.h>
 #include <mailmig/clock.h>
+#include <mailmig/crash_point.h>
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -63,8 +64,15 @@ static int take_lock(struct state *s, const char *path, const char *account,
 		return 0;
 	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EBUSY,
 		   "another run of \"%s\" is going on (%s is locked)", account, path);
-	return mm_err_class(reterr, MM_CLASS_LOCAL, "wait for it, or: mailmigctl cancel %s",
+	return mm_err_class(reterr, MM_CLASS_LOCAL,
+			    "wait for it, or end it: mailmigctl cancel %s, or Ctrl-C at "
+			    "its \"run --local\"",
 			    account);
+}
+
+static int sql(struct state *s, const char *text)
+{
+	return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : -EIO;
 }
 
 static int open_db(struct state *s, const char *path)
@@ -79,12 +87,9 @@ static int open_db(struct state *s, const char *path)
 	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
 		return -EIO;
 	sqlite3_extended_result_codes(s->db, 1);
-	if (sqlite3_exec(s->db, setup, NULL, NULL, NULL) != SQLITE_OK)
+	if (sql(s, setup) < 0)
 		return -EIO;
-	if (sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", NULL,
-			 NULL, NULL) != SQLITE_OK)
-		return -EIO;
-	return 0;
+	return sql(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }
 
 static int pragma(struct state *s, const char *sql, int *ret)
@@ -101,7 +106,9 @@ static int pragma(struct state *s, const char *sql, int *ret)
 	return rc == SQLITE_ROW ? 0 : -EIO;
 }
 
-/* 0: ours; 1: empty; -EIO: unreadable; -EPROTO: somebody else's or of a later version. */
+/* The file's version, 0: empty. -EIO: unreadable; -EPROTO: somebody else's or of a later
+ * version.
+ */
 static int identify(struct state *s)
 {
 	int id = 0, version = 0, tables = 0;
@@ -111,8 +118,31 @@ static int identify(struct state *s)
 	    pragma(s, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
 		return -EIO;
 	if (tables == 0)
-		return 1;
-	return id == STATE_APPLICATION_ID && version == STATE_VERSION ? 0 : -EPROTO;
+		return 0;
+	return id == STATE_APPLICATION_ID && version > 0 && version <= STATE_VERSION ? version
+										     : -EPROTO;
+}
+
+/* Bring an older or empty file to this version, in one transaction: that of all the run where
+ * it is a dry one. */
+static int upgrade(struct state *s, int version)
+{
+	static const char *const steps[STATE_VERSION] = {[1] = STATE_UPGRADE_1};
+	int r;
+
+	if (version == STATE_VERSION && !s->dry)
+		return 0;
+	r = sql(s, "BEGIN");
+	if (r == 0 && version == 0)
+		r = sql(s, STATE_SCHEMA);
+	else
+		for (int from = version; r == 0 && from < STATE_VERSION; from++)
+			r = sql(s, steps[from]);
+	CRASH_POINT("before the schema");
+	if (r == 0 && !s->dry)
+		r = sql(s, "COMMIT");
+	CRASH_POINT("after the schema");
+	return r;
 }
 
 static int prepare(struct state *s)
@@ -143,11 +173,8 @@ static int open_and_check(struct state *s, const char *path)
 	if (r < 0)
 		return r;
 	r = identify(s);
-	if (r == 1)
-		r = sqlite3_exec(s->db, "BEGIN;" STATE_SCHEMA "COMMIT;", NULL, NULL, NULL) ==
-				    SQLITE_OK
-			    ? 0
-			    : -EIO;
+	if (r >= 0)
+		r = upgrade(s, r);
 	if (r < 0)
 		return r;
 	return prepare(s);
@@ -202,8 +229,6 @@ static int open_file(struct state *s, bool *ret_set_aside, struct mm_err *reterr
 	}
 	if (r < 0)
 		return state_failed(s, "open the database", reterr);
-	if (s->dry && sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
-		return state_failed(s, "begin", reterr);
 	return 0;
 }
 

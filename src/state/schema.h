@@ -4,7 +4,7 @@
 
 /* "mmig" and the version of the schema, in the file's header. */
 #define STATE_APPLICATION_ID 0x6d6d6967
-#define STATE_VERSION        1
+#define STATE_VERSION        2
 
 #define STATE_SCHEMA                                                                           \
 	"CREATE TABLE folder ("                                                                \
@@ -29,6 +29,9 @@
 	"CREATE INDEX message_dest ON message (folder, dest_uid) WHERE dest_uid > 0;"          \
 	"CREATE INDEX message_state ON message (folder, state) WHERE state <> 2;"              \
 	"PRAGMA application_id = 1835886951;"                                                  \
-	"PRAGMA user_version = 1;"
+	"PRAGMA user_version = 2;"
+
+/* From version n to n + 1, in one transaction with all others that are needed. */
+#define STATE_UPGRADE_1 "PRAGMA user_version = 2;"
 
 #endif

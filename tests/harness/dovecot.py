@@ -270,6 +270,17 @@ class Dovecot:
                 time.sleep(0.05)
         raise RuntimeError("%s does not take the new password" % self.name)
 
+    def wait_idle(self, user, seconds=20):
+        """Until no session of this user is left: all that a client gone has sent is done."""
+        end = time.monotonic() + seconds
+        doveadm = os.path.join(os.path.dirname(os.path.realpath(self.program())), "../bin/doveadm")
+        while time.monotonic() < end:
+            who = subprocess.run([doveadm, "-c", self._path("dovecot.conf"), "who", "-1", user],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+            if user.encode() not in who.stdout:
+                return
+        raise RuntimeError("%s still serves %s" % (self.name, user))
+
     def mail_root(self, user):
         """Where this user's mail lies (for writing it there before the first login)."""
         return self._path("mail", user, "Maildir" if self.mail_format == "maildir" else "sdbox")

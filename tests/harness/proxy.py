@@ -4,8 +4,8 @@ capabilities away for real, and notes a client that uses what it was not offered
 
 import re
 import socket
-import threading
 
+from .listener import Listener, shut
 from .wire import Splitter
 
 CHUNK = 65536
@@ -35,7 +35,7 @@ HIDES = {
 }
 
 
-class Proxy:
+class Proxy(Listener):
     """Listens on loopback, relays every connection to `server` (host, port).
 
     without: capabilities to take away.
@@ -44,99 +44,53 @@ class Proxy:
     at_up, at_down: (octets, function): called once when so many octets have passed, before the
                 rest does.
     at_line:    (regular expression, function): called once before a client's line that matches.
+    at_answer:  the same before a server's line that matches; until it returns, that waits.
     hold_ok:    a regular expression: an answer line of the server that matches is not passed on;
                 the connection ends instead (the command was done, nobody hears it).
 
-    octets_up, octets_down, connections, violations are for looking at."""
-
-    host = "localhost"
-    ca_file = None
+    octets, connections, violations are for looking at."""
 
     def __init__(self, server, without=(), cut_up=None, cut_down=None, at_up=None, at_down=None,
-                 at_line=None, hold_ok=None):
+                 at_line=None, at_answer=None, hold_ok=None):
         self.target = server
         self.without = {w.upper() for w in without}
         self.limits = {"up": cut_up, "down": cut_down}
         self.triggers = {"up": at_up, "down": at_down}
         self.at_line = at_line
+        self.at_answer = at_answer
         self.hold_ok = hold_ok
         self.octets = {"up": 0, "down": 0}
-        self.connections = 0
         self.violations = []
         self.dead = False
-        self.lock = threading.Lock()
-        self.threads = []
-        self.sockets = set()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self._spawn(self._accept)
+        super().__init__()
 
     def heal(self):
         """From now on nothing is cut."""
         with self.lock:
             self.limits = {"up": None, "down": None}
             self.triggers = {"up": None, "down": None}
-            self.at_line = self.hold_ok = None
+            self.at_line = self.at_answer = self.hold_ok = None
             self.dead = False
-
-    def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self._cut()
-        for thread in self.threads:
-            thread.join()
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.stop()
 
     # ---- inside ----
 
-    def _spawn(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-
     def _cut(self):
         """End every connection, and those that come from now on."""
-        with self.lock:
-            self.dead = True
-            for sock in self.sockets:
-                _shut(sock)
+        self.dead = True
+        self.end_connections()
 
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            try:
-                server = socket.create_connection(("127.0.0.1", self.target.port))
-            except OSError:
-                client.close()
-                continue
-            with self.lock:
-                if self.dead:
-                    client.close()
-                    server.close()
-                    continue
-                self.sockets |= {client, server}
-            for sock in (client, server):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._spawn(self._connection, client, server)
-
-    def _connection(self, client, server):
-        down = threading.Thread(target=self._pump, args=("down", server, client), daemon=True)
-        down.start()
-        self._pump("up", client, server)
-        down.join()
-        with self.lock:
-            self.sockets -= {client, server}
-        client.close()
-        server.close()
+    def serve(self, sock, number):
+        try:
+            server = self.hold(socket.create_connection(("127.0.0.1", self.target.port)))
+        except OSError:
+            self.release(sock)
+            return
+        if not self.dead:
+            down = self.spawn(self._pump, "down", server, sock)
+            self._pump("up", sock, server)
+            down.join()
+        self.release(server)
+        self.release(sock)
 
     def _pump(self, way, source, sink):
         splitter = Splitter()
@@ -153,8 +107,8 @@ class Proxy:
         except OSError:
             pass
         finally:
-            _shut(source)
-            _shut(sink)
+            shut(source)
+            shut(sink)
 
     def _pass(self, way, kind, piece, sink, after_literal):
         """Send one piece on; False: end the connection."""
@@ -166,6 +120,9 @@ class Proxy:
             function()
         if way == "down" and kind == "line":
             piece = self._mask(piece)
+            if self.at_answer and re.search(self.at_answer[0].encode(), piece):
+                function, self.at_answer = self.at_answer[1], None
+                function()
             if self.hold_ok and re.search(self.hold_ok.encode(), piece):
                 return False
         with self.lock:
@@ -213,10 +170,3 @@ class Proxy:
         for capability in self.without & HIDES.keys():
             line = HIDES[capability].sub(b"", line)
         return line
-
-
-def _shut(sock):
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

@@ -11,6 +11,7 @@ and its answer are passed on. More actions:
                            Python's escapes in TEXT. A response that becomes empty is dropped.
     edit1 REGEX => TEXT    the same, used up after the first response that it matches
     ask REGEX => TEXT      the same for the command on its way to the server
+    alter REGEX => TEXT    the same for the messages in it, one by one, whatever their size becomes
     pass                   send the command on, relay the answer
     do                     send the command on, keep the answer back
     hangup                 end the connection to the client, and go on without it
@@ -26,14 +27,15 @@ import re
 import select
 import socket
 import struct
-import threading
 
+from .listener import Listener, shut
 from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
 ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
-           "pass", "do", "greet", "from", "starttls", "hangup", "consent")
-EDITS = ("edit", "edit1", "ask")
+           "pass", "do", "greet", "from", "starttls", "hangup", "alter",
+           "consent")
+EDITS = ("edit", "edit1", "ask", "alter")
 
 
 class _End(Exception):
@@ -67,6 +69,19 @@ class Edit:
         return self.regex.sub(one, octets, 1 if self.once else 0)
 
 
+def alter(command, edit):
+    """The command with other messages in it."""
+    out, rest = b"", command
+    while True:
+        m = re.search(rb"\{(\d+)\+?\}\r\n", rest)
+        if not m:
+            return out + rest
+        end = m.end() + int(m.group(1))
+        message = edit(rest[m.end():end])
+        out += rest[:m.start()] + b"{%d+}\r\n" % len(message) + message
+        rest = rest[end:]
+
+
 class Script:
     """What to do, out of lines of text."""
 
@@ -90,13 +105,11 @@ class Script:
                 raise ValueError("unknown word: %s" % line)
 
 
-class Quirky:
+class Quirky(Listener):
     """Stands before `server` (host, port) on a port of the system's choice.
 
     tls:      an ssl.SSLContext: implicit TLS, or what a `starttls` action begins.
     heard:    all commands, as text. in_clear: those that came without encryption."""
-
-    host = "localhost"
 
     def __init__(self, server, script, tls=None, implicit=False, ca_file=None):
         self.target = server
@@ -106,45 +119,15 @@ class Quirky:
         self.ca_file = ca_file
         self.heard = []
         self.in_clear = []
-        self.connections = 0
-        self.lock = threading.Lock()
-        self.stopped = threading.Event()
-        self.threads = []
-        self.sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.tls_port = self.listener.getsockname()[1]
-        self.spawn(self._accept)
+        super().__init__()
 
-    def stop(self):
-        self.stopped.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        for sock in list(self.sockets):
-            _shut(sock)
-        for thread in self.threads:
-            thread.join()
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.stop()
-
-    def spawn(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.sockets.append(sock)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.spawn(_Connection(self, sock).serve)
+    def serve(self, sock, number):
+        try:
+            server = self.hold(socket.create_connection(("127.0.0.1", self.target.port)))
+        except OSError:
+            self.release(sock)
+            return
+        _Connection(self, sock, server, number).serve()
 
     def take_rule(self, text):
         with self.lock:
@@ -158,17 +141,15 @@ class Quirky:
 
 
 class _Connection:
-    def __init__(self, quirky, sock):
+    def __init__(self, quirky, client, server, number):
         self.quirky = quirky
-        self.number = quirky.connections
+        self.number = number
         self.script = quirky.script
-        self.client = sock
+        self.client = client
         self.encrypted = False
         self.lines = None
-        self.server = socket.create_connection(("127.0.0.1", quirky.target.port))
-        self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        quirky.sockets.append(self.server)
-        self.answers = self.server.makefile("rb")
+        self.server = server
+        self.answers = server.makefile("rb")
 
     def serve(self):
         try:
@@ -192,15 +173,15 @@ class _Connection:
             pass
         finally:
             self.answers.close()
-            self.server.close()
+            self.quirky.release(self.server)
             if self.lines:
                 self.lines.close()
-            _shut(self.client)
-            self.client.close()
+            self.quirky.release(self.client)
 
     def encrypt(self):
-        self.client = self.quirky.tls.wrap_socket(self.client, server_side=True)
-        self.quirky.sockets.append(self.client)
+        # The old one no longer has a descriptor to end.
+        self.client = self.quirky.hold(
+            self.quirky.tls.wrap_socket(self.client, server_side=True))
         self.encrypted = True
 
     def command(self):
@@ -282,6 +263,8 @@ class _Connection:
                 edits.append(value)
             elif word == "ask":
                 command = value(command)
+            elif word == "alter":
+                command = alter(command, value)
             elif word in ("pass", "do"):
                 self.forward(command, edits, word == "pass")
             elif word == "greet" or (word == "from" and self.number < int(value)):
@@ -322,16 +305,9 @@ class _Connection:
             self.encrypt()
             self.lines = self.client.makefile("rb")
         elif word == "hangup":
-            _shut(self.client)
+            shut(self.client)
         elif word == "close":
             raise _End()
         elif word == "drop":
             self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise _End()
-
-
-def _shut(sock):
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

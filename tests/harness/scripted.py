@@ -21,8 +21,8 @@ import re
 import select
 import socket
 import struct
-import threading
 
+from .listener import Listener
 from .wire import LITERAL
 
 LINE_MAX = 1024 * 1024
@@ -72,70 +72,22 @@ def parse(text):
     return greeting, rules
 
 
-class ScriptedServer:
+class ScriptedServer(Listener):
     """Plays one dialogue to each connection, on a port of the system's choice.
 
-    tls: an ssl.SSLContext for implicit TLS. `heard` collects the clients' lines, `connections`
-    counts."""
-
-    host = "localhost"
-    ca_file = None
-    tls_port = None
+    tls: an ssl.SSLContext for implicit TLS. `heard` collects the clients' lines."""
 
     def __init__(self, text, tls=None):
         self.greeting, self.rules = parse(text)
         self.friendly = [[re.compile(r, re.I), False, a] for r, a in FRIENDLY]
         self.tls = tls
         self.heard = []
-        self.connections = 0
-        self.lock = threading.Lock()
-        self.stopped = threading.Event()
-        self.threads = []
-        self.sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.tls_port = self.listener.getsockname()[1]
-        self._spawn(self._accept)
+        super().__init__()
 
-    def stop(self):
-        self.stopped.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        for sock in self.sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        for thread in self.threads:
-            thread.join()
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *unused):
-        self.stop()
-
-    # ---- inside ----
-
-    def _spawn(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.sockets.append(sock)
-            self._spawn(self._serve, sock)
-
-    def _serve(self, sock):
+    def serve(self, sock, number):
         try:
             if self.tls:
-                sock = self.tls.wrap_socket(sock, server_side=True)
-                self.sockets.append(sock)
+                sock = self.hold(self.tls.wrap_socket(sock, server_side=True))
             with sock.makefile("rb") as lines:
                 self._play(sock, lines, self.greeting, "*", None)
                 while True:
@@ -146,7 +98,7 @@ class ScriptedServer:
         except (_End, OSError):
             pass
         finally:
-            sock.close()
+            self.release(sock)
 
     def _command(self, sock, lines):
         """One command, literals included, as text. None at the end."""

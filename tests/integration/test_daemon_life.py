@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """mailmigd: history, configuration, access, journal, start and end."""
 
+import fcntl
 import glob
 import json
 import os
@@ -244,6 +245,25 @@ def test_second_daemon_on_the_same_socket(daemon, make):
     assert second.wait(30) == 10
     assert "another daemon answers" in other.log()
     assert daemon.call("Version")["parameters"]["pid"] == daemon.process.pid
+
+
+def test_daemons_that_start_at_once_on_one_socket(daemon, make):
+    """Between the look and the bind of one there is no place for another."""
+    others = [make() for _ in range(3)]
+    daemon.stop()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(daemon.socket)  # stale
+    with open(daemon.socket + ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as if one had just looked
+        assert daemon.spawn().wait(30) == 10
+        assert "another daemon answers at %s" % daemon.socket in daemon.log()
+        assert os.path.exists(daemon.socket)
+    started = [d.spawn(env={"MAILMIG_SOCKET": daemon.socket}) for d in others]
+    eventually(lambda: sum(p.poll() is None for p in started) == 1, "not one is left")
+    left = next(i for i, p in enumerate(started) if p.returncode is None)
+    others[left].notify.until("READY=1")
+    assert [p.wait(30) for i, p in enumerate(started) if i != left] == [10, 10]
+    assert daemon.call("Version")["parameters"]["pid"] == started[left].pid
 
 
 def test_stale_socket_and_foreign_file(make):

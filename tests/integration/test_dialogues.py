@@ -7,8 +7,8 @@ A dialogue begins with the case, a line each:
 
     side origin|destination      which server is bad (default: destination)
     tls none|implicit|starttls   how it is reached (default: none)
-    there FOLDER N               the first N messages of the folder are at the destination already,
-                                 without flags
+    there FOLDER N               the first N messages of the folder (-N: the last ones) are at the
+                                 destination already, without flags
     global KEY VALUE             of the configuration; account KEY VALUE of the account; server
                                  KEY VALUE of the bad server's entry
     mark FOLDER FLAG…            flags that only the destination has, on all that is there already
@@ -23,6 +23,7 @@ Then `run` begins each run against the bad server: its rules (harness/quirky.py)
     expect exit N                and copied, present, skipped, failed, flags_updated N
     expect errors N              how many lines of trouble
     expect error TEXT            one of them holds it
+    expect note TEXT             a log event holds it
     expect heard N REGEX         so many commands match
     change                       before the run: more mail and other flags at the origin
 
@@ -70,6 +71,7 @@ class Step:
         self.script_lines = []
         self.expected = {}
         self.errors = []
+        self.notes = []
         self.heard = []
         self.change = False
 
@@ -81,6 +83,8 @@ class Step:
             self.script_lines.append(line)
         elif rest.startswith("error "):
             self.errors.append(rest[6:])
+        elif rest.startswith("note "):
+            self.notes.append(rest[5:])
         elif rest.startswith("heard "):
             n, _, regex = rest[6:].partition(" ")
             self.heard.append((int(n), re.compile(regex, re.I | re.S)))
@@ -143,7 +147,8 @@ class Case:
                 for folder in mailbox():
                     fill(theirs, folder, [(FOREIGN, ())])
             for folder, n in dialogue.there:
-                fill(theirs, folder, [(octets, ()) for octets, _ in mailbox()[folder][:n]])
+                there = mailbox()[folder][:n] if n > 0 else mailbox()[folder][n:]
+                fill(theirs, folder, [(octets, ()) for octets, _ in there])
             for folder, flags in dialogue.marks:
                 for message in theirs.messages(folder):
                     theirs.store(folder, message.uid, "+FLAGS", *flags)
@@ -186,6 +191,9 @@ class Case:
         assert {k: got[k] for k in step.expected} == step.expected, shown
         for text in step.errors:
             assert any(text in e["text"] for e in done["errors"]), "%s: %s" % (text, shown)
+        logged = [e["text"] for e in events if e["event"] == "log"]
+        for text in step.notes:
+            assert any(text in line for line in logged), "%s: %s" % (text, logged)
         if bad:
             for n, regex in step.heard:
                 found = [h for h in bad.heard if regex.search(h)]

@@ -6,6 +6,7 @@ import random
 import select
 import signal
 import sqlite3
+import threading
 
 import pytest
 
@@ -150,6 +151,99 @@ def test_daemon_killed_and_back_at_once(busy, wires, mm, octets):
     with sqlite3.connect(os.path.join(mm.state, "mailmig.db")) as db:
         runs = [r for r, in db.execute("SELECT result FROM runs ORDER BY started")]
     assert runs[0] == "interrupted" and set(runs[1:]) == {"ok"}
+
+
+class Held:
+    """The destination's answer to an APPEND, kept back until release()."""
+
+    def __init__(self, proxy):
+        self.reached, self.released = threading.Event(), threading.Event()
+        proxy.at_answer = ("OK .*Append completed", self.hold)
+
+    def hold(self):
+        self.reached.set()
+        self.released.wait(40)
+
+    def release(self):
+        self.released.set()
+
+
+@pytest.fixture
+def held(wires):
+    answer = Held(wires[1])
+    yield answer
+    answer.release()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answer", ["late", "never"])
+def test_daemon_killed_while_an_append_has_no_answer(busy, held, mm, answer):
+    """The new daemon starts nothing while the old one's worker is at work. That ends with its
+    answer, or breaks off; nobody is told of a failure, and the run goes on."""
+    mm.start()
+    session = mm.daemon.pid
+    assert mm.ctl("run", "--no-wait", busy.account).rc == 0
+    assert held.reached.wait(20)
+    mm.kill()
+    mm.start()
+    status = mm.account_status(busy.account)
+    assert (status["state"], status["last_run"]["result"]) == ("queued", "interrupted")
+    assert list(processes(session).values()) == ["mailmig-worker"] and not mm.workers()
+    if answer == "late":
+        held.release()
+    finish(busy)  # joins it
+    assert not processes(session)
+    with sqlite3.connect(os.path.join(mm.state, "mailmig.db")) as db:
+        runs = [r for r, in db.execute("SELECT result FROM runs ORDER BY started")]
+    assert runs == ["interrupted", "ok", "ok"]
+
+
+def refused(mm, account, *args):
+    """There is a run of this account: another one says so."""
+    rc, _, done = mm.run_json(account, args=args)
+    assert rc == done["exit_code"] == 10 and done["result"] == "failed"
+    error, = done["errors"]
+    assert 'another run of "%s" is going on' % account in error["text"]
+    assert "mailmigctl cancel %s" % account in error["advice"]
+
+
+def test_two_local_runs(busy, held, mm):
+    mm.write_config()
+    with mm.popen("run", "--local", busy.account) as first:
+        assert held.reached.wait(20)
+        refused(mm, busy.account, "--local")
+        held.release()
+        first.communicate()
+    assert first.returncode == 0
+    finish_local(busy, mm)
+
+
+def finish_local(busy, mm):
+    _, _, done = mm.run_json(busy.account, args=("--local",))
+    assert done["copied"] == 0 and done["present"] == busy.n_messages
+    busy.assert_equal(order=False)
+
+
+def test_local_run_beside_that_of_the_daemon(busy, held, mm):
+    mm.start()
+    assert mm.ctl("run", "--no-wait", busy.account).rc == 0
+    assert held.reached.wait(20)
+    refused(mm, busy.account, "--local")
+    held.release()
+    finish(busy)  # joins it
+
+
+def test_run_of_the_daemon_beside_a_local_one(busy, held, mm):
+    """A daemon that has just started takes the other one for a worker left over, and waits."""
+    mm.start()
+    with mm.popen("run", "--local", busy.account) as first:
+        assert held.reached.wait(20)
+        assert mm.ctl("run", "--no-wait", busy.account).rc == 0
+        assert mm.account_status(busy.account)["state"] == "queued"
+        held.release()
+        first.communicate()
+    assert first.returncode == 0
+    finish(busy)  # joins it
 
 
 @pytest.mark.parametrize("octets", [1, 100, 2500, 60000])

@@ -38,7 +38,7 @@ BELOW = {
 
 # The public headers of each folder.
 HEADERS = {
-    "util": ("base", "buf", "clock", "error", "fs", "jsonio", "log", "parse", "secret", "spool",
+    "util": ("base", "buf", "clock", "crash_point", "error", "fs", "jsonio", "log", "parse", "secret", "spool",
              "text"),
     "model": ("event", "fingerprint", "flags", "folder", "job", "message", "schedule", "seqset"),
     "net": ("stream",),

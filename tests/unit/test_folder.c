@@ -422,6 +422,7 @@ static void test_list_grows(void **state)
 		add(&l, name)->status.messages = i;
 	}
 	assert_int_equal(l.n, 1000);
+	folder_list_sort(&l);
 	assert_int_equal(folder_list_find(&l, "f777")->status.messages, 777);
 	folder_list_done(&l);
 	assert_int_equal(l.n, 0);

@@ -157,6 +157,14 @@ static void test_match(void **state)
 		 "11?",
 		 "1-11 2? 3?",
 		 "11-1"},
+		{"doubled on a side and not read: nothing is certain",
+		 {{1, '1', '-', 5}, {2, '1', '-', 5}},
+		 {{11, '1', '-', 5}},
+		 true,
+		 "1? 2?",
+		 "11?",
+		 "1? 2?",
+		 "11?"},
 		{"doubled there, one at the origin",
 		 {{1, '1', 'a', 5}},
 		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}},
@@ -264,6 +272,74 @@ static void test_counts_stay_right(void **state)
 	}
 }
 
+/* A server that changes what it stores: sizes are dates here. */
+static void test_rewritten(void **state)
+{
+	static const struct {
+		const char *name;
+		struct row a[6], b[6];
+		const char *by_header, *by_date; /* of a, one after the other */
+	} cases[] = {
+		{"another text under the same header",
+		 {{1, '1', 'a', 5}},
+		 {{11, '1', 'b', 9}},
+		 "1-11",
+		 "1-11"},
+		{"what is there as it was is not looked for in another form",
+		 {{1, '1', 'a', 5}, {2, '1', 'b', 5}},
+		 {{11, '1', 'c', 5}, {12, '1', 'b', 5}},
+		 "1-11 2-12",
+		 "1-11 2-12"},
+		{"each has one partner, in their order",
+		 {{1, '1', 'a', 5}, {2, '1', 'a', 6}, {3, '1', 'a', 7}},
+		 {{11, '1', 'x', 5}, {12, '1', 'y', 5}},
+		 "1-11 2-12 3?",
+		 "1-11 2-12 3?"},
+		{"without Message-ID only the date can tell",
+		 {{1, 'A', 'a', 5}, {2, 'A', 'b', 6}},
+		 {{11, 'A', 'x', 6}, {12, 'B', 'y', 5}},
+		 "1? 2?",
+		 "1-12 2-11"},
+		{"another Message-ID, another text, the same date",
+		 {{1, '1', 'a', 5}, {2, '2', 'b', 6}},
+		 {{11, '3', 'x', 6}, {12, '4', 'y', 7}},
+		 "1 2",
+		 "1 2-11"},
+		{"no date is no witness", {{1, '1', 'a', 0}}, {{11, '3', 'x', 0}}, "1", "1"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct match_list a = {0}, b = {0};
+		char text[128];
+
+		fill(&a, cases[i].a);
+		fill(&b, cases[i].b);
+		for (size_t k = 0; k < a.n; k++)
+			a.v[k].date = a.v[k].size ? (int64_t)a.v[k].size : MESSAGE_NO_DATE;
+		for (size_t k = 0; k < b.n; k++)
+			b.v[k].date = b.v[k].size ? (int64_t)b.v[k].size : MESSAGE_NO_DATE;
+		match_by_fingerprint(&a, &b, false);
+		match_by_digest(&a, &b);
+		match_by_header(&a, &b);
+		shown(&a, text, sizeof(text));
+		if (strcmp(text, cases[i].by_header) != 0)
+			fail_msg("%s: by header %s", cases[i].name, text);
+		match_by_date(&a, &b);
+		shown(&a, text, sizeof(text));
+		if (strcmp(text, cases[i].by_date) != 0)
+			fail_msg("%s: by date %s", cases[i].name, text);
+		assert_sound(&a, &b);
+		for (size_t k = 0; k < a.n; k++) {
+			const struct match_item *other = match_find(&b, a.v[k].partner);
+
+			assert_int_equal(a.v[k].rewritten,
+					 other && other->digest[0] != a.v[k].digest[0]);
+		}
+		match_done(&a);
+		match_done(&b);
+	}
+}
+
 static void test_find(void **state)
 {
 	static const struct row v[] = {
@@ -288,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_match),
 		cmocka_unit_test(test_counts_stay_right),
+		cmocka_unit_test(test_rewritten),
 		cmocka_unit_test(test_find),
 	};
 

@@ -132,6 +132,73 @@ static void test_of_somebody_else(void **state)
 	check_set_aside();
 }
 
+/* The file of an earlier version, as that wrote it. */
+static void make_version_1(void)
+{
+	static const char sql[] =
+		"CREATE TABLE folder (id INTEGER PRIMARY KEY, origin TEXT NOT NULL,"
+		" destination TEXT NOT NULL, origin_uidvalidity INTEGER NOT NULL DEFAULT 0,"
+		" origin_uidnext INTEGER NOT NULL DEFAULT 0,"
+		" origin_modseq INTEGER NOT NULL DEFAULT 0,"
+		" origin_messages INTEGER NOT NULL DEFAULT 0,"
+		" dest_uidvalidity INTEGER NOT NULL DEFAULT 0,"
+		" dest_seen INTEGER NOT NULL DEFAULT 0,"
+		" uncertain_usec INTEGER NOT NULL DEFAULT 0,"
+		" complete INTEGER NOT NULL DEFAULT 0, UNIQUE (origin, destination)) STRICT;"
+		"CREATE TABLE message (folder INTEGER NOT NULL, uid INTEGER NOT NULL,"
+		" state INTEGER NOT NULL, size INTEGER NOT NULL, digest BLOB, fingerprint BLOB,"
+		" flags TEXT NOT NULL, dest_uidvalidity INTEGER NOT NULL,"
+		" watermark INTEGER NOT NULL, dest_uid INTEGER NOT NULL,"
+		" attempts INTEGER NOT NULL, reason TEXT,"
+		" PRIMARY KEY (folder, uid)) STRICT, WITHOUT ROWID;"
+		"CREATE INDEX message_dest ON message (folder, dest_uid) WHERE dest_uid > 0;"
+		"CREATE INDEX message_state ON message (folder, state) WHERE state <> 2;"
+		"PRAGMA application_id = 1835886951; PRAGMA user_version = 1;"
+		"INSERT INTO folder (origin, destination, dest_seen) VALUES ('x', 'there', 5);"
+		"INSERT INTO message VALUES (1, 7, 2, 99, NULL, NULL, '\\Seen', 3, 4, 1007, 1,"
+		" NULL);";
+	sqlite3 *db;
+
+	make_one(); /* for the directory */
+	assert_int_equal(unlink(unit_path(DB)), 0);
+	assert_int_equal(sqlite3_open(unit_path(DB), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	(void)sqlite3_close(db);
+}
+
+static void test_earlier_version(void **state)
+{
+	struct state_row got;
+	struct state *s;
+	bool aside = false;
+	char *before, *after;
+	size_t n, m;
+
+	make_version_1();
+	before = content(DB, &n);
+	for (int dry = 1; dry >= 0; dry--) { /* a dry run leaves the file as it is */
+		struct state_folder f;
+
+		s = open_state(dry, &aside);
+		assert_false(aside);
+		f = folder(s, "x");
+		assert_int_equal(f.dest_seen, 5);
+		assert_int_equal(state_get(s, f.id, 7, &got, NULL, NULL), 1);
+		assert_int_equal(got.dest_uid, 1007);
+		put(s, f.id, 8, ROW_STORED);
+		state_close(s);
+		after = content(DB, &m);
+		/* All but what the header tells of the kind of journal. */
+		if (dry)
+			assert_memory_equal(after + 100, before + 100, n - 100);
+		free(after);
+	}
+	free(before);
+	s = open_state(false, &aside);
+	assert_int_equal(state_get(s, folder(s, "x").id, 8, &got, NULL, NULL), 1);
+	state_close(s);
+}
+
 static void test_dry_and_damaged(void **state)
 {
 	struct state *s;
@@ -235,6 +302,7 @@ int main(void)
 		TEST(test_schema_damaged),   TEST(test_page_damaged),
 		TEST(test_of_somebody_else), TEST(test_dry_and_damaged),
 		TEST(test_disk_full),        TEST(test_directory_not_writable),
+		TEST(test_earlier_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of exactly-once, each broken once: what the tests must not let pass.
+
+A mutant is a file, a text that is in it once, what stands there instead, and the tests that have to
+fail then (files and -k expressions of pytest, the quick ones that see it)."""
+
+import collections
+
+Mutant = collections.namedtuple("Mutant", "rule path old new tests")
+
+KILLS = ("tests/crash/test_kill.py",)
+CUTS = ("tests/crash/test_cut.py",)
+
+
+def dialogue(*names):
+    return ("tests/integration/test_dialogues.py", "-k", " or ".join(names))
+
+
+def later(*names):
+    return ("tests/integration/test_sync_changes.py", "-k", " or ".join(names))
+
+
+MUTANTS = (
+    Mutant("no message is sent before its intent is on the disk", "src/engine/transfer.c",
+           "r = transfer_commit(t, b, reterr);", "r = transfer_commit(t, NULL, reterr);", KILLS),
+    Mutant("what may have been sent is looked for before it is sent again",
+           "src/engine/intents.c", "r = match_intents(w, &in.items, in.lowest, reterr);", "r = 0;",
+           dialogue("rewritten-no-answer")),
+    Mutant("a slow server gets its time", "src/engine/intents.c", "if (left > 0) {",
+           "if (left > USEC_PER_SEC * 1000) {", dialogue("append-late")),
+    Mutant("a server that rewrites messages is known by their header", "src/engine/intents.c",
+           "match_by_header(items, destination);", "", dialogue("rewritten-no-answer")),
+    Mutant("an OK is not believed: what is not there is not stored", "src/engine/settle.c",
+           "\t\tif (it->found) {\n", "\t\tit->found = true;\n\t\tif (it->found) {\n",
+           dialogue("append-not-there", "appenduid-none-there")),
+    Mutant("what has another size is read and compared", "src/engine/settle.c",
+           "it->found_size == it->message.size ? ROW_STORED : ROW_ALTERED",
+           "ROW_STORED", dialogue("altered")),
+    Mutant("a NO proves nothing: it is looked", "src/engine/settle.c",
+           "\telse if (r == 0)\n\t\tr = transfer_look(t, b, reterr);\n\tfor",
+           "\tfor", dialogue("append-no-but-stored")),
+    Mutant("UIDs told by the server must be possible", "src/engine/settle.c",
+           "put->uids.r[0].first < b->watermark", "false",
+           dialogue("appenduid-old")),
+    Mutant("a message at the destination belongs to one of the origin only",
+           "src/engine/adopt.c",
+           "r = m.uid < from ? 1 : state_owns(e->state, w->pair->sf.id, m.uid, reterr);",
+           "r = m.uid < from;", KILLS),
+    Mutant("what is there already is recognised before the first upload", "src/engine/adopt.c",
+           "if (w->fresh.n == 0 || !may_have_unknown(w))", "if (true)",
+           dialogue("there-already")),
+    Mutant("equal headers are no proof where there are several", "src/engine/match.c",
+           "bool certain = trust && na == 1 && nb == 1 &&", "bool certain = trust &&",
+           ("tests/unit/test_programs.py", "-k", "test_match")),
+    Mutant("new UIDs of the origin are noticed", "src/engine/folder.c",
+           "sf->origin_uidvalidity != w->origin.status.uidvalidity;", "false;",
+           dialogue("origin-uidvalidity-changes")),
+    Mutant("new UIDs of the destination are noticed", "src/engine/folder.c",
+           "sf->dest_uidvalidity != w->destination.status.uidvalidity;", "false;",
+           dialogue("uidvalidity-changes")),
+    Mutant("what was listed and is not told is not taken for absent", "src/engine/folder.c",
+           "if (told >= said)", "if (true)", dialogue("origin-listing-incomplete")),
+    Mutant("one worker for an account", "src/state/open.c",
+           "if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)", "if (s->lock_fd >= 0)",
+           ("tests/unit/test_programs.py", "-k", "test_state")),
+)
