@@ -163,7 +163,7 @@ static int match_intents(struct folder_work *w, struct match_list *items, uint32
 			    &destination, reterr);
 	if (r < 0)
 		return r;
-	match_by_fingerprint(items, &destination, false);
+	match_by_fingerprint(items, &destination, MATCH_DOUBT);
 	r = read_digests(w, w->lane->destination, &destination, reterr);
 	if (r < 0)
 		return r;

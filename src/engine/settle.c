@@ -199,7 +199,7 @@ static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reter
 	if (!has_unseen(b))
 		return conclude(t, b, reterr);
 	r = look(t, b, reterr);
-	while (r == 0 && t->n_checking > CHECKS_MAX)
+	while (r == 0 && t->n_checking > t->checks)
 		r = end_check(t, reterr);
 	return r;
 }

@@ -11,11 +11,17 @@
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
 #define BATCH_SHRINK       3  /* bits, for each session in a row that broke without progress */
 #define WINDOW_BATCHES     4  /* sent and unanswered while the next one fills */
+/* Where each message is a command, a session allows fewer at once (IMAP_WINDOW_MAX, counted
+ * from the oldest one that was not taken yet). */
+#define WINDOW_SINGLES 1
+#define CHECKS_SINGLES 1
 
 #define WINDOW_BYTES (1536 * 1024)
 
 #define LOOKS_MAX  3 /* before the server's word for a UID is doubted */
 #define CHECKS_MAX 6 /* looks on their way; no memory for bodies is needed by them */
+
+#define UNREADABLE_MAX 5 /* messages without text that are told one by one */
 
 /* Reading ahead. */
 #define READS_MAX    2
@@ -51,6 +57,7 @@ struct transfer {
 	struct store_features features;
 	size_t batch_messages;
 	size_t window;
+	size_t checks;
 
 	struct seqset left; /* not yet asked for */
 	struct seqset got;  /* received */

@@ -15,6 +15,7 @@ and its answer are passed on. More actions:
     pass                   send the command on, relay the answer
     do                     send the command on, keep the answer back
     hangup                 end the connection to the client, and go on without it
+    consent                (on LITERAL …, last) the literal may come
     greet                  (at the connection) the real greeting
     from N                 (at the connection) what follows is for the N-th connection and later
                            ones; those before get the real greeting
@@ -32,7 +33,8 @@ from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
 ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
-           "pass", "do", "greet", "from", "starttls", "hangup", "alter")
+           "pass", "do", "greet", "from", "starttls", "hangup", "alter",
+           "consent")
 EDITS = ("edit", "edit1", "ask", "alter")
 
 
@@ -212,6 +214,8 @@ class _Connection:
             return None
         self.quirky.heard.append(text)
         self.play(actions, match, so_far, so_far.split(b" ", 1)[0].decode("latin-1"))
+        if ("consent", "") in actions:
+            return None
         return self.command()
 
     def response(self):
@@ -270,7 +274,7 @@ class _Connection:
                 self.client.sendall(greeting)
                 if word == "from":
                     return
-            elif word == "from":
+            elif word in ("from", "consent"):
                 continue
             else:
                 text = value.replace("$tag", tag)
