@@ -8,7 +8,6 @@ import collections
 import concurrent.futures
 import os
 import random
-import socket
 
 import pytest
 
@@ -90,16 +89,6 @@ class Trigger:
         if self.error:
             raise self.error
         assert self.fired
-
-
-def hang_up(proxy):
-    """End the connections there are; others may come."""
-    with proxy.lock:
-        for sock in proxy.sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 # ---- changes ----
@@ -301,7 +290,7 @@ def test_renumbered_and_cut_off_in_mid_run(make_world, moment, again, side):
 
     def act():
         world.act(side, renumber)
-        hang_up(world.wires[side])
+        world.wires[side].end_connections()
 
     trigger = Trigger(world.wires, moment, act)
     code, done = world.run()
