@@ -12,21 +12,26 @@
 
 /* ---- opening ---- */
 
-/* What is remembered no longer says which message is which. */
+/* What is remembered no longer says which message is which. A UIDNEXT that goes back with the
+ * same UIDVALIDITY is a server that was set back to an older copy: it gives UIDs again. */
+static bool is_another(const struct folder_status *now, uint32_t uidvalidity, uint32_t uidnext)
+{
+	return uidvalidity != 0 && (now->uidvalidity != uidvalidity ||
+				    (now->uidnext != 0 && now->uidnext < uidnext));
+}
+
 static bool is_renumbered(const struct folder_work *w)
 {
 	const struct state_folder *sf = &w->pair->sf;
 
-	return sf->origin_uidvalidity != 0 &&
-	       sf->origin_uidvalidity != w->origin.status.uidvalidity;
+	return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);
 }
 
 static bool is_replaced(const struct folder_work *w)
 {
 	const struct state_folder *sf = &w->pair->sf;
 
-	return sf->dest_uidvalidity != 0 &&
-	       sf->dest_uidvalidity != w->destination.status.uidvalidity;
+	return is_another(&w->destination.status, sf->dest_uidvalidity, sf->dest_seen);
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
@@ -87,6 +92,11 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r == 0)
 		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
 				     since, reterr);
+	/* New messages are news whatever their mod-sequence: none is missed for a mark that ran
+	 * ahead. */
+	if (r == 0 && since && p->sf.origin_uidnext)
+		r = store_read_range(l->origin, p->sf.origin_uidnext, 0, scan_wants(w), 0,
+				     reterr);
 	if (r == 0)
 		r = store_enter_end(l->destination, &w->destination, reterr);
 	if (r == 0)
@@ -116,11 +126,15 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 /* Drop what is still coming from a listing that is of no use. */
 static int drain(struct folder_work *w, struct mm_err *reterr)
 {
-	struct message m = {0};
-	int r;
+	struct store *o = w->lane->origin;
+	int r = 0;
 
-	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0)
-		message_done(&m);
+	while (r == 0 && store_reads(o) > 0) {
+		struct message m = {0};
+
+		while ((r = store_read_next(o, &m, NULL, reterr)) > 0)
+			message_done(&m);
+	}
 	return r;
 }
 
@@ -188,18 +202,20 @@ static int classify(struct folder_work *w, const struct message *m, struct buf *
 static int list_origin(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf strings = {0};
+	struct store *o = w->lane->origin;
 	struct store_features f;
-	struct message m = {0};
-	int r;
+	int r = 0;
 
 	store_features(w->lane->destination, &f);
-	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0) {
-		r = classify(w, &m, &strings, f.size_limit, reterr);
-		message_done(&m);
-		if (r < 0)
-			return r;
-		if (engine_cancelled(w->lane->engine))
-			return engine_cancel_error(reterr);
+	while (r == 0 && store_reads(o) > 0) {
+		struct message m = {0};
+
+		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
+			r = classify(w, &m, &strings, f.size_limit, reterr);
+			message_done(&m);
+			if (r == 0 && engine_cancelled(w->lane->engine))
+				r = engine_cancel_error(reterr);
+		}
 	}
 	return r;
 }
@@ -287,22 +303,31 @@ static int forget_all(struct folder_work *w, struct mm_err *reterr)
 	return state_commit(s, reterr);
 }
 
+static void tell_rebinding(struct folder_work *w, bool replaced)
+{
+	const struct pair *p = w->pair;
+	const struct folder_status *now = replaced ? &w->destination.status : &w->origin.status;
+	uint32_t was = replaced ? p->sf.dest_uidvalidity : p->sf.origin_uidvalidity;
+	bool validity = now->uidvalidity != was;
+
+	if (!validity)
+		was = replaced ? p->sf.dest_seen : p->sf.origin_uidnext;
+	engine_note(w->lane->engine, LOG_NOTICE,
+		    "%s of %s folder \"%s\" %s from %u to %u: messages are matched anew",
+		    validity ? "UIDVALIDITY" : "UIDNEXT", replaced ? "destination" : "origin",
+		    replaced ? p->destination : p->origin, validity ? "changed" : "went back",
+		    was, validity ? now->uidvalidity : now->uidnext);
+}
+
 /* One side has new UIDs: find out which message is which, before anything else. */
 static int rebind(struct folder_work *w, struct mm_err *reterr)
 {
-	struct pair *p = w->pair;
 	bool renumbered = is_renumbered(w), replaced = is_replaced(w);
 	int r;
 
 	if (!renumbered && !replaced)
 		return 0;
-	engine_note(w->lane->engine, LOG_NOTICE,
-		    "UIDVALIDITY of %s folder \"%s\" changed from %u to %u: messages are "
-		    "matched anew",
-		    replaced ? "destination" : "origin", replaced ? p->destination : p->origin,
-		    replaced ? p->sf.dest_uidvalidity : p->sf.origin_uidvalidity,
-		    replaced ? w->destination.status.uidvalidity
-			     : w->origin.status.uidvalidity);
+	tell_rebinding(w, replaced);
 	r = drain(w, reterr);
 	if (r == 0)
 		r = replaced ? forget_all(w, reterr) : adopt_renumbered(w, reterr);
