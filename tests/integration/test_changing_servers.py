@@ -92,16 +92,6 @@ class Trigger:
         assert self.fired
 
 
-def hang_up(proxy):
-    """End the connections there are; others may come."""
-    with proxy.lock:
-        for sock in proxy.sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-
 # ---- changes ----
 
 def append_others(client):
@@ -301,7 +291,7 @@ def test_renumbered_and_cut_off_in_mid_run(make_world, moment, again, side):
 
     def act():
         world.act(side, renumber)
-        hang_up(world.wires[side])
+        world.wires[side].end_connections()
 
     trigger = Trigger(world.wires, moment, act)
     code, done = world.run()
