@@ -194,7 +194,7 @@ def test_after_a_kill(rig):
     def killed(state, number):
         if not at:
             whole(rig, counted, 0)
-            at.extend(n for n, step in enumerate(rig.steps_taken(), 1) if step == "after a commit")
+            at.extend(n for n, step in enumerate(rig.steps_taken(), 1) if step == "after commit")
             assert len(at) > 5
         assert rig.run(state.account, at[number % len(at)])[0] != 0
         assert os.path.getsize(state.wal) > PAGE
