@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a session comes to be and ends, and what its server can do. */
+#include <mailmig/crash_point.h>
 #include <mailmig/text.h>
 #include <string.h>
 #include <strings.h>
@@ -184,6 +185,7 @@ struct imap *imap_close(struct imap *c)
 		if (!c->broken) {
 			imap_put(c, "%08x.%u LOGOUT\r\n", c->tag_base, ++c->last_id);
 			pump_poll(c->pump);
+			CRASH_POINT("sent", "LOGOUT");
 		}
 		pump_remove(c->pump, c->stream);
 		stream_free(c->stream);

@@ -137,10 +137,10 @@ static int upgrade(struct state *s, int version)
 	else
 		for (int from = version; r == 0 && from < STATE_VERSION; from++)
 			r = sql(s, steps[from]);
-	CRASH_POINT("before the schema");
+	CRASH_POINT("before", "schema");
 	if (r == 0 && !s->dry)
 		r = sql(s, "COMMIT");
-	CRASH_POINT("after the schema");
+	CRASH_POINT("after", "schema");
 	return r;
 }
 

@@ -69,11 +69,11 @@ int state_commit(struct state *s, struct mm_err *reterr)
 {
 	int r;
 
-	CRASH_POINT("before a commit");
+	CRASH_POINT("before", "commit");
 	r = usable(s, reterr);
 	if (r == 0 && !s->dry && sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
 		r = state_failed(s, "commit", reterr);
-	CRASH_POINT("after a commit");
+	CRASH_POINT("after", "commit");
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -129,9 +129,9 @@ int state_folder_get(struct state *s, const char *origin, const char *destinatio
 
 		(void)sqlite3_bind_text(st, 1, origin, -1, SQLITE_STATIC);
 		(void)sqlite3_bind_text(st, 2, destination, -1, SQLITE_STATIC);
-		CRASH_POINT("before a folder's record");
+		CRASH_POINT("before", "record");
 		r = run(s, ST_FOLDER_ADD, "add a folder", reterr);
-		CRASH_POINT("after a folder's record");
+		CRASH_POINT("after", "record");
 		if (r == 0)
 			*ret = (struct state_folder){.id = sqlite3_last_insert_rowid(s->db)};
 	}
