@@ -9,6 +9,7 @@ import time
 import pytest
 
 from crash.world import World, side_by_side
+from harness import corpus
 from harness.line import Fault, Line
 from harness.quirky import Quirky, Script
 
@@ -58,6 +59,8 @@ ONLY = {
 }
 CASES = [(side, phase, *row) for phase, row in EITHER.items() for side in ("origin", "destination")]
 CASES += [(*key, *row) for key, row in ONLY.items()]
+
+BIG = 8 * 1024 * 1024  # more than the kernel takes
 
 # An octet now and then, in the middle of a line.
 SLOW = {"span": None, "piece": 1, "wait": 0.3}
@@ -142,3 +145,15 @@ def test_alive_and_never_ending(world, context):
 
     wrong = failures(one, ALIVE)
     assert not wrong, "\n".join(wrong)
+
+
+def test_alive_and_hardly_reading(origin, destination, user, context):
+    """The kernel on its side is full too: what is left of a large message goes on for ever."""
+    world = World(origin, destination, user, lambda c: corpus.simple(c, "INBOX", 1, size=BIG))
+    with world.account(**ONCE) as account:
+        code, done = run(account, context, "destination",
+                         lambda server, _: Line(server, Fault("throttle", "up", 5000, **SLOW),
+                                                window=8192), "none", TOOK)
+        assert code == 9, done
+        assert done["errors"][0]["text"].startswith("destination"), done
+        finish(account)
