@@ -121,3 +121,16 @@ def test_cancel_ends_a_pause(world):
             assert len(line.times) == 4
 
     side_by_side(one, [by_daemon, by_signal])
+
+
+def test_wrong_password_is_tried_once(world):
+    """Whatever another attempt might mend on the other side."""
+    with world.account() as account, \
+            Line(world.servers["origin"], Fault("cut", "down", 0, each=True)) as gone, \
+            Line(world.servers["destination"]) as sound:
+        account.configure({"origin": gone, "destination": sound})
+        with open(account.mm.accounts[0]["destination"]["password_file"], "wb") as out:
+            out.write(b"wrong")
+        code, _, done = account.mm.run_json(account.name, args=("--local",))
+        assert code == 5, done
+        assert (len(gone.times), len(sound.times)) == (1, 1)
