@@ -18,6 +18,11 @@ int fs_write_file(const char *path, mode_t mode, const void *p, size_t n);
 /* Remove a file, durably. 0 or -errno. */
 int fs_remove_file(const char *path);
 
+/* Rename a file that is of no more use to PATH.damaged-TIME, with its companions (parts: what
+ * their names have at the end; "" first, NULL last), durably. Of all that was set aside of it
+ * before, the newest stay, `keep` in all. *ret_to: the new name, owned. 0 or -errno. */
+int fs_set_aside(const char *path, const char *const *parts, size_t keep, char **ret_to);
+
 /* Free octets for us on the file system of path. 0 or -errno. */
 int fs_free_bytes(const char *path, uint64_t *ret);
 

@@ -55,11 +55,15 @@ struct state_folder {
 	bool complete;           /* the last pass ended with nothing left to do */
 };
 
-/* Open or create. dry: nothing is ever written to the file (all changes are rolled back). 0;
- * -EBUSY: another worker has the account; else -errno; described. A file that is no database of
- * ours is set aside under another name, *ret_set_aside (or NULL) tells, and a new one begun. */
-int state_open(const char *state_dir, const char *account, bool dry, struct state **ret,
-	       bool *ret_set_aside, struct mm_err *reterr);
+/* Open or create. mailboxes: those of the account at both ends, as text; dry: nothing is ever
+ * written to the file (all changes are rolled back). 0; -EBUSY: another worker has the account;
+ * else -errno; described.
+ *
+ * A file that is damaged or not of this account and these mailboxes is set aside under another
+ * name and a new one begun: *ret_note (or NULL) is then a sentence that says so, owned. So is,
+ * at the end, one whose damage was found later: the handle has failed then. */
+int state_open(const char *state_dir, const char *account, const char *mailboxes, bool dry,
+	       struct state **ret, char **ret_note, struct mm_err *reterr);
 struct state *state_close(struct state *s);
 DEFINE_CLEANUP(struct state *, state_close)
 
@@ -69,6 +73,13 @@ bool state_is_new(struct state *s);
 /* The pair's record, created when new. origin and destination are the servers' own names. */
 int state_folder_get(struct state *s, const char *origin, const char *destination,
 		     struct state_folder *ret, struct mm_err *reterr);
+
+/* Where the rows of a folder are kept whose origin messages have lost their UIDs: as another
+ * folder, under numbers of no meaning, until a message takes its row back. */
+static inline int64_t state_aside(int64_t folder)
+{
+	return -folder;
+}
 
 /* A transaction: begin takes the lock, commit or rollback gives it back. commit returns only
  * when the data is on the disk. */
@@ -93,7 +104,7 @@ int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr);
  * row->flags. */
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
 	      struct buf *strings, struct mm_err *reterr);
-/* 1 when a row has this destination UID; 0; -errno. */
+/* 1 when a row, set aside or not, has this destination UID; 0; -errno. */
 int state_owns(struct state *s, int64_t folder, uint32_t dest_uid, struct mm_err *reterr);
 /* Rows of the folder in a state other than stored. */
 int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t *ret,

@@ -217,24 +217,47 @@ static int check_space(const struct engine *e, struct mm_err *reterr)
 	return mm_err_class(reterr, MM_CLASS_SAFETY, "free space there, or lower min_free");
 }
 
+/* Whose mailboxes: not by which name or port their servers are reached today, but a state is
+ * never taken for that of other ones, in which nothing is yet. */
+static char *mailboxes(const struct job *j)
+{
+	return text_fmt("%s@%s %s@%s", j->origin.user, j->origin.host, j->destination.user,
+			j->destination.host);
+}
+
+static void tell_set_aside(struct engine *e, const char *note)
+{
+	static const char advice[] = "what is at the destination is recognised anew; look at "
+				     "the old file or remove it";
+
+	engine_note(e, LOG_WARNING, "%s; %s", note, advice);
+	/* No trouble of a message, and nothing has failed for it. */
+	(void)run_summary_add_error(e->summary, NULL, 0, MM_CLASS_LOCAL, note, advice);
+}
+
+static int open_state(struct engine *e, struct mm_err *reterr)
+{
+	_cleanup_(freep) char *between = mailboxes(e->job), *note = NULL;
+	int r;
+
+	if (!between)
+		return mm_err_oom(reterr);
+	r = state_open(e->job->state_dir, e->job->account, between, e->job->dry_run, &e->state,
+		       &note, reterr);
+	if (note)
+		tell_set_aside(e, note);
+	return r;
+}
+
 static int begin(struct engine *e, struct mm_err *reterr)
 {
-	bool set_aside = false;
 	int r;
 
 	r = check_space(e, reterr);
+	if (r == 0)
+		r = open_state(e, reterr);
 	if (r < 0)
 		return r;
-	r = state_open(e->job->state_dir, e->job->account, e->job->dry_run, &e->state,
-		       &set_aside, reterr);
-	if (r < 0)
-		return r;
-	if (set_aside)
-		engine_note(e, LOG_WARNING,
-			    "the state of \"%s\" was damaged and has been set aside; what is "
-			    "at the "
-			    "destination is recognised anew",
-			    e->job->account);
 	r = lane_init(&e->lanes[0], e, 0, reterr);
 	if (r < 0)
 		return r;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history_internal.h"
 
-#include <mailmig/clock.h>
+#include <mailmig/fs.h>
 #include <mailmig/text.h>
-#include <stdio.h>
 
 /* 1: runs. 2: run_folders too; of the runs of version 1 nothing is known of the folders. 3:
  * accounts too; of an account without a row nothing is remembered. */
 #define SCHEMA_VERSION 3
+#define KEPT_ASIDE     3
 #define TEXT(x)        TEXT_OF(x)
 #define TEXT_OF(x)     #x
 
@@ -147,38 +147,18 @@ int history_db_ensure(struct history *h)
 	return rc;
 }
 
-static int rename_suffix(const char *from, const char *to, const char *suffix)
-{
-	_cleanup_(freep) char *a = text_fmt("%s%s", from, suffix);
-	_cleanup_(freep) char *b = text_fmt("%s%s", to, suffix);
-
-	if (!a || !b)
-		return -ENOMEM;
-	return rename(a, b) < 0 ? -errno : 0;
-}
-
 int history_db_set_aside(struct history *h)
 {
-	_cleanup_(freep) char *to = NULL;
-	char when[32];
+	/* A log left behind would be taken for the new file's. */
+	static const char *const parts[] = {"", "-wal", "-shm", "-journal", NULL};
+	char *to = NULL;
 	int r;
 
 	history_db_close(h);
-
-	to = text_fmt("%s.corrupt-%s", h->path,
-		      clock_rfc3339(clock_wall_usec(), when, sizeof(when)));
-	if (!to)
-		return -ENOMEM;
-
-	r = rename_suffix(h->path, to, "");
+	r = fs_set_aside(h->path, parts, KEPT_ASIDE, &to);
 	if (r < 0)
 		return r;
-
-	/* They may be missing; left behind they would be taken for the new file's. */
-	(void)rename_suffix(h->path, to, "-wal");
-	(void)rename_suffix(h->path, to, "-shm");
-
 	free(h->set_aside);
-	h->set_aside = STEAL(to);
+	h->set_aside = to;
 	return 0;
 }

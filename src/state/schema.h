@@ -2,11 +2,17 @@
 #ifndef STATE_SCHEMA_H
 #define STATE_SCHEMA_H
 
-/* "mmig" and the version of the schema, in the file's header. */
+/* "mmig" and the version of the schema, in the file's header. The rest of user_version is
+ * file.c's. */
 #define STATE_APPLICATION_ID 0x6d6d6967
 #define STATE_VERSION        2
 
+/* Whose it is. */
+#define STATE_OWNER                                                                            \
+	"CREATE TABLE owner (account TEXT NOT NULL, mailboxes TEXT NOT NULL) STRICT;"
+
 #define STATE_SCHEMA                                                                           \
+	STATE_OWNER                                                                            \
 	"CREATE TABLE folder ("                                                                \
 	" id INTEGER PRIMARY KEY,"                                                             \
 	" origin TEXT NOT NULL, destination TEXT NOT NULL,"                                    \
@@ -32,6 +38,6 @@
 	"PRAGMA user_version = 2;"
 
 /* From version n to n + 1, in one transaction with all others that are needed. */
-#define STATE_UPGRADE_1 "PRAGMA user_version = 2;"
+#define STATE_UPGRADE_1 STATE_OWNER "PRAGMA user_version = 2;"
 
 #endif

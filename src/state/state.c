@@ -5,27 +5,45 @@
 
 #include "state_internal.h"
 
+static const char *advice_for(const struct state *s, int r)
+{
+	if (r == -ENOSPC)
+		return "free space on that file system; nothing is lost, the next run "
+		       "continues";
+	if (r == -ENOMEM)
+		return "free some memory or run fewer jobs at once";
+	if (s->damaged)
+		return "it is set aside now, and the next run recognises anew what is at the "
+		       "destination; check that disk";
+	return "check that disk, its room (df, df -i) and permissions; nothing is lost, the "
+	       "next "
+	       "run continues";
+}
+
+/* Of the file system, when it was that; else 0. (Where a file cannot be made it is of SQLite's
+ * second attempt.) */
+static int system_error(struct state *s)
+{
+	bool told = (sqlite3_extended_errcode(s->db) & 0xff) == SQLITE_IOERR;
+
+	return told ? sqlite3_system_errno(s->db) : 0;
+}
+
 int state_failed(struct state *s, const char *what, struct mm_err *reterr)
 {
-	int code = sqlite3_extended_errcode(s->db);
-	bool full = (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE;
-	int r = full ? -ENOSPC : -EIO;
+	int code = sqlite3_extended_errcode(s->db), error = system_error(s);
+	bool full = code == SQLITE_FULL || error == ENOSPC || error == EDQUOT || error == EFBIG;
+	bool no_memory = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
+	int r = full ? -ENOSPC : no_memory ? -ENOMEM : -EIO;
 
+	s->damaged = s->damaged || state_file_is_damaged(s);
 	s->failed = true;
-	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s", s->path,
-		   what, sqlite3_errmsg(s->db));
-	if (full)
-		mm_err_class(reterr, MM_CLASS_LOCAL,
-			     "free space on that file system; nothing is lost, the next run "
-			     "continues");
-	else if ((code & 0xff) == SQLITE_CORRUPT)
-		mm_err_class(reterr, MM_CLASS_LOCAL,
-			     "the file is damaged: move it away; what is at the destination is "
-			     "recognised anew");
-	else
-		mm_err_class(reterr, MM_CLASS_LOCAL,
-			     "check that disk and its permissions; nothing is lost, the next "
-			     "run continues");
+	mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s%s%s",
+		   s->path, what, s->damaged ? "the file is damaged" : sqlite3_errmsg(s->db),
+		   error ? ": " : "", error ? strerror(error) : "");
+	mm_err_class(&s->failure, MM_CLASS_LOCAL, "%s", advice_for(s, r));
+	if (reterr)
+		*reterr = s->failure;
 	return r;
 }
 
@@ -34,10 +52,9 @@ static int usable(struct state *s, struct mm_err *reterr)
 {
 	if (!s->failed)
 		return 0;
-	mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, -EIO,
-		   "state %s failed earlier in this run", s->path);
-	mm_err_class(reterr, MM_CLASS_LOCAL, "see the first error of the run");
-	return -EIO;
+	if (reterr)
+		*reterr = s->failure;
+	return s->failure.code;
 }
 
 /* Run a prepared statement that returns no row. */
@@ -58,7 +75,8 @@ int state_begin(struct state *s, struct mm_err *reterr)
 	(void)pthread_mutex_lock(&s->lock);
 	r = usable(s, reterr);
 	if (r == 0 && !s->dry &&
-	    sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	    (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+	     (!s->wrote && state_file_begin_writing(s) < 0)))
 		r = state_failed(s, "begin a transaction", reterr);
 	if (r < 0)
 		(void)pthread_mutex_unlock(&s->lock);
@@ -74,6 +92,7 @@ int state_commit(struct state *s, struct mm_err *reterr)
 	if (r == 0 && !s->dry && sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
 		r = state_failed(s, "commit", reterr);
 	CRASH_POINT("after", "commit");
+	s->wrote = s->wrote || r == 0;
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -115,6 +134,26 @@ static int folder_read(struct state *s, const char *origin, const char *destinat
 	return rc == SQLITE_ROW;
 }
 
+static int folder_add(struct state *s, const char *origin, const char *destination,
+		      struct state_folder *ret, struct mm_err *reterr)
+{
+	sqlite3_stmt *st = s->st[ST_FOLDER_ADD];
+	int r;
+
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_text(st, 1, origin, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(st, 2, destination, -1, SQLITE_STATIC);
+	r = run(s, ST_FOLDER_ADD, "add a folder", reterr);
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	*ret = (struct state_folder){.id = sqlite3_last_insert_rowid(s->db)};
+	return state_commit(s, reterr);
+}
+
 int state_folder_get(struct state *s, const char *origin, const char *destination,
 		     struct state_folder *ret, struct mm_err *reterr)
 {
@@ -124,17 +163,8 @@ int state_folder_get(struct state *s, const char *origin, const char *destinatio
 	r = usable(s, reterr);
 	if (r == 0)
 		r = folder_read(s, origin, destination, ret, reterr);
-	if (r == 0) {
-		sqlite3_stmt *st = s->st[ST_FOLDER_ADD];
-
-		(void)sqlite3_bind_text(st, 1, origin, -1, SQLITE_STATIC);
-		(void)sqlite3_bind_text(st, 2, destination, -1, SQLITE_STATIC);
-		CRASH_POINT("before", "record");
-		r = run(s, ST_FOLDER_ADD, "add a folder", reterr);
-		CRASH_POINT("after", "record");
-		if (r == 0)
-			*ret = (struct state_folder){.id = sqlite3_last_insert_rowid(s->db)};
-	}
+	if (r == 0)
+		r = folder_add(s, origin, destination, ret, reterr);
 	(void)pthread_mutex_unlock(&s->lock);
 	return r < 0 ? r : 0;
 }

@@ -25,15 +25,59 @@ enum statement {
 	ST_N,
 };
 
+/* Each page of the file ends with a checksum (pages.c). */
+#define STATE_PAGE_OCTETS 4096
+#define STATE_SUM_OCTETS  8
+
 struct state {
 	sqlite3 *db;
 	sqlite3_stmt *st[ST_N];
 	pthread_mutex_t lock;
 	int lock_fd;
 	char *path;
+	const char *account, *mailboxes; /* while it is opened */
+	uint32_t writings;               /* of earlier runs; odd: the last did not end well */
+	bool wrote;                      /* so did this one */
 	bool dry;
 	bool failed;
+	struct mm_err failure; /* why */
+	bool damaged;          /* it goes when the handle does */
 };
+
+/* ---- pages.c ---- */
+
+/* The name of the VFS that keeps the checksums. */
+const char *state_vfs(void);
+
+/* A file before SQLite has touched it. */
+struct state_rest {
+	uint64_t size; /* 0: there is none */
+	uint32_t pages;
+	bool has_sums;
+	uint32_t user_version;
+	bool has_wal;
+};
+/* Look at it, at all of it where no log is to replace anything. 0; -EPROTO: it is damaged or no
+ * file; -errno. */
+int state_look_at_rest(const char *path, const char *wal, struct state_rest *ret);
+
+/* ---- file.c ---- */
+
+/* Open or create the file, or set it aside and begin a new one (state_open). */
+int state_file_open(struct state *s, char **ret_note, struct mm_err *reterr);
+/* In the first transaction of a run: the file says that it is being written. */
+int state_file_begin_writing(struct state *s);
+void state_file_close(struct state *s);
+/* The last error was one of the file, and not of its disk. */
+bool state_file_is_damaged(const struct state *s);
+int state_file_set_aside(const struct state *s, char **ret_to);
+
+/* ---- open.c ---- */
+
+/* The statements, of which each names what it needs of the file. 0 or -EIO. */
+int state_prepare(struct state *s);
+
+/* ---- state.c ---- */
 
 /* Describe the database's trouble; the handle is of no more use. */
 int state_failed(struct state *s, const char *what, struct mm_err *reterr);

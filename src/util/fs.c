@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <fcntl.h>
+#include <mailmig/clock.h>
+#include <mailmig/crash_point.h>
 #include <mailmig/fs.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -129,6 +132,97 @@ int fs_write_file(const char *path, mode_t mode, const void *p, size_t n)
 int fs_remove_file(const char *path)
 {
 	return unlink(path) < 0 ? -errno : sync_dir_of(path);
+}
+
+/* ---- what is damaged ---- */
+
+/* A name beside path that is not taken yet. */
+static char *name_aside(const char *path)
+{
+	char when[32];
+
+	(void)clock_rfc3339(clock_wall_usec(), when, sizeof(when));
+	for (unsigned i = 0;; i++) {
+		char *to = i == 0 ? text_fmt("%s.damaged-%s", path, when)
+				  : text_fmt("%s.damaged-%s.%u", path, when, i);
+
+		if (!to || access(to, F_OK) < 0)
+			return to;
+		free(to);
+	}
+}
+
+/* Rename or, without `to`, remove a file and its companions. */
+static int each_part(const char *from, const char *to, const char *const *parts)
+{
+	int r = 0;
+
+	for (; r == 0 && *parts; parts++) {
+		_cleanup_(freep) char *a = text_fmt("%s%s", from, *parts);
+		_cleanup_(freep) char *b = to ? text_fmt("%s%s", to, *parts) : NULL;
+
+		if (!a || (to && !b))
+			return -ENOMEM;
+		CRASH_POINT("before", "setting aside");
+		if ((to ? rename(a, b) : unlink(a)) < 0 && errno != ENOENT)
+			r = -errno;
+	}
+	return r;
+}
+
+static bool ends_with_part(const char *name, const char *const *parts)
+{
+	for (; *parts; parts++) {
+		size_t n = strlen(name), k = strlen(*parts);
+
+		if (k > 0 && n > k && strcmp(name + n - k, *parts) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of what was set aside, in the order of its names and so of its times, only the newest stay.
+ * What cannot be removed stays too. */
+static void forget_oldest(const char *path, const char *const *parts, size_t keep)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	_cleanup_(freep) char *dir =
+		slash ? text_dupn(path, (size_t)(slash - path) + 1) : text_dup(".");
+	_cleanup_(freep) char *start = text_fmt("%s.damaged-", base);
+	struct dirent **names = NULL;
+	int n = dir && start ? scandir(dir, &names, NULL, versionsort) : -1;
+	size_t seen = 0;
+
+	for (int i = n - 1; i >= 0; i--) {
+		_cleanup_(freep) char *old = NULL;
+		const char *name = names[i]->d_name;
+
+		if (strncmp(name, start, strlen(start)) == 0 && !ends_with_part(name, parts) &&
+		    ++seen > keep)
+			old = text_fmt("%s/%s", dir, name);
+		if (old)
+			(void)each_part(old, NULL, parts);
+		free(names[i]);
+	}
+	free(names);
+}
+
+int fs_set_aside(const char *path, const char *const *parts, size_t keep, char **ret_to)
+{
+	_cleanup_(freep) char *to = name_aside(path);
+	int r;
+
+	if (!to)
+		return -ENOMEM;
+	r = each_part(path, to, parts);
+	if (r < 0)
+		return r;
+	r = sync_dir_of(path);
+	if (r < 0)
+		return r;
+	forget_oldest(path, parts, keep);
+	*ret_to = STEAL(to);
+	return 0;
 }
 
 int fs_free_bytes(const char *path, uint64_t *ret)

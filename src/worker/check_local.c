@@ -38,7 +38,7 @@ struct leftovers {
 /* Set aside after damage, by state and history: kept for a person to look at. */
 static bool is_set_aside(const char *name)
 {
-	return strstr(name, ".db.damaged-") || strstr(name, ".db.corrupt-");
+	return strstr(name, ".db.damaged-") != NULL;
 }
 
 /* Files for large messages are unlinked as soon as they are made. */

@@ -21,7 +21,7 @@ def test_points_are_where_they_should_be(origin, destination, kind):
     intents."""
     with rig_for(points, origin, destination, kind, connections=1) as rig:
         taken = rig.trace(rig.account())
-    for what in ("schema", "record", "commit"):
+    for what in ("schema", "commit", "end of writing"):
         assert taken.count("before " + what) == taken.count("after " + what) > 0
     sent = collections.Counter(s[5:] for s in taken if s.startswith("sent "))
     heard = collections.Counter(s[6:] for s in taken if s.startswith("reply "))

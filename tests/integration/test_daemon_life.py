@@ -78,7 +78,7 @@ def test_corrupt_history_is_set_aside(make):
     daemon.start()
     assert run_once(daemon)["exit_code"] == 0
     names = os.listdir(daemon.state)
-    assert [n for n in names if n.startswith("mailmig.db.corrupt-")]
+    assert [n for n in names if n.startswith("mailmig.db.damaged-")]
     assert "corrupt" in daemon.log()
     assert daemon.stop() == 0
     daemon.start()

@@ -15,14 +15,24 @@
 
 #define DB "accounts/a@b.db"
 
-static inline struct state *open_state(bool dry, bool *aside)
+#define MAILBOXES "u@old v@new"
+
+static inline struct state *open_for(const char *mailboxes, bool dry, bool *aside)
 {
+	_cleanup_(freep) char *note = NULL;
 	struct mm_err err = {0};
 	struct state *s = NULL;
 
-	if (state_open(unit_dir, "a@b", dry, &s, aside, &err) < 0)
+	if (state_open(unit_dir, "a@b", mailboxes, dry, &s, &note, &err) < 0)
 		fail_msg("%s", err.text);
+	if (aside)
+		*aside = note != NULL;
 	return s;
+}
+
+static inline struct state *open_state(bool dry, bool *aside)
+{
+	return open_for(MAILBOXES, dry, aside);
 }
 
 static inline struct state_folder folder(struct state *s, const char *origin)

@@ -113,6 +113,8 @@ static void test_owns_and_count(void **state)
 	assert_int_equal(state_owns(s, id, 1002, NULL), 0);
 	assert_int_equal(state_owns(s, id, 0, NULL), 0); /* that of the intents: none */
 	assert_int_equal(state_owns(s, other, 1001, NULL), 0);
+	/* A row that is set aside owns its copy too. */
+	assert_int_equal(state_owns(s, state_aside(id), 1001, NULL), 1);
 	assert_int_equal(state_count(s, id, ROW_INTENT, &n, NULL), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(state_count(s, id, ROW_HELD, &n, NULL), 0);
@@ -299,13 +301,16 @@ static void test_second_opener(void **state)
 	struct mm_err err = {0};
 
 	for (int dry = 0; dry < 2; dry++) {
-		assert_int_equal(state_open(unit_dir, "a@b", dry, &second, NULL, &err), -EBUSY);
+		assert_int_equal(
+			state_open(unit_dir, "a@b", MAILBOXES, dry, &second, NULL, &err),
+			-EBUSY);
 		assert_null(second);
 		assert_int_equal(err.scope, MM_SCOPE_JOB);
 		assert_int_equal(err.cls, MM_CLASS_LOCAL);
 		assert_non_null(strstr(err.text, "a@b"));
 	}
-	assert_int_equal(state_open(unit_dir, "other", false, &other, NULL, &err), 0);
+	assert_int_equal(state_open(unit_dir, "other", MAILBOXES, false, &other, NULL, &err),
+			 0);
 	state_close(other);
 	state_close(s);
 	s = open_state(false, NULL);
