@@ -12,9 +12,9 @@ static const char *advice_for(const struct state *s, int r)
 		       "continues";
 	if (r == -ENOMEM)
 		return "free some memory or run fewer jobs at once";
-	if (s->damaged)
-		return "it is set aside now, and the next run recognises anew what is at the "
-		       "destination; check that disk";
+	if (s->aside)
+		return "check that disk; the next run recognises anew what is at the "
+		       "destination";
 	return "check that disk, its room (df, df -i) and permissions; nothing is lost, the "
 	       "next "
 	       "run continues";
@@ -34,13 +34,21 @@ int state_failed(struct state *s, const char *what, struct mm_err *reterr)
 	int code = sqlite3_extended_errcode(s->db), error = system_error(s);
 	bool full = code == SQLITE_FULL || error == ENOSPC || error == EDQUOT || error == EFBIG;
 	bool no_memory = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
+	bool damaged = state_file_is_damaged(s);
 	int r = full ? -ENOSPC : no_memory ? -ENOMEM : -EIO;
 
-	s->damaged = s->damaged || state_file_is_damaged(s);
+	/* Not before the next run, should that fail too. */
+	if (damaged && !s->dry && !s->aside)
+		(void)state_file_set_aside(s, &s->aside);
 	s->failed = true;
 	mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s%s%s",
-		   s->path, what, s->damaged ? "the file is damaged" : sqlite3_errmsg(s->db),
-		   error ? ": " : "", error ? strerror(error) : "");
+		   s->path, what, damaged ? "the file is damaged" : sqlite3_errmsg(s->db),
+		   s->aside ? " and is set aside as "
+		   : error  ? ": "
+			    : "",
+		   s->aside ? s->aside
+		   : error  ? strerror(error)
+			    : "");
 	mm_err_class(&s->failure, MM_CLASS_LOCAL, "%s", advice_for(s, r));
 	if (reterr)
 		*reterr = s->failure;

@@ -61,7 +61,7 @@ def fail(rig, account, n):
         assert done["failed"] == 0, shown
     rig.finish(account)
     aside = glob.glob(os.path.join(glob.escape(rig.mm.state), "accounts/%s.*damaged*Z" % account))
-    assert not aside or (rig.kind == "read" and aside[0] in done["errors"][0]["text"]), shown
+    assert not aside or (rig.kind == "read" and aside[0] in done["errors"][-1]["text"]), shown
     return code == 10
 
 

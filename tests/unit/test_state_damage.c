@@ -175,7 +175,8 @@ static void test_changed_later(void **state)
 	assert_true(r < 0);
 	assert_int_equal(err.scope, MM_SCOPE_JOB);
 	assert_int_equal(err.cls, MM_CLASS_LOCAL);
-	assert_non_null(strstr(err.text, "damaged"));
+	assert_non_null(strstr(err.text, "damaged and is set aside as "));
+	assert_int_equal(access(strstr(err.text, "aside as ") + 9, F_OK), 0);
 	assert_true(state_begin(s, NULL) < 0);
 	(void)close(fd);
 	state_close(s);
