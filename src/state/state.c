@@ -34,21 +34,20 @@ int state_failed(struct state *s, const char *what, struct mm_err *reterr)
 	int code = sqlite3_extended_errcode(s->db), error = system_error(s);
 	bool full = code == SQLITE_FULL || error == ENOSPC || error == EDQUOT || error == EFBIG;
 	bool no_memory = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
-	bool damaged = state_file_is_damaged(s);
 	int r = full ? -ENOSPC : no_memory ? -ENOMEM : -EIO;
 
 	/* Not before the next run, should that fail too. */
-	if (damaged && !s->dry && !s->aside)
+	if (state_file_is_damaged(s) && !s->dry && !s->aside)
 		(void)state_file_set_aside(s, &s->aside);
 	s->failed = true;
-	mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s%s%s",
-		   s->path, what, damaged ? "the file is damaged" : sqlite3_errmsg(s->db),
-		   s->aside ? " and is set aside as "
-		   : error  ? ": "
-			    : "",
-		   s->aside ? s->aside
-		   : error  ? strerror(error)
-			    : "");
+	if (s->aside)
+		mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "state %s: cannot %s: the file is damaged and is set aside as %s",
+			   s->path, what, s->aside);
+	else
+		mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "state %s: cannot %s: %s%s%s", s->path, what, sqlite3_errmsg(s->db),
+			   error ? ": " : "", error ? strerror(error) : "");
 	mm_err_class(&s->failure, MM_CLASS_LOCAL, "%s", advice_for(s, r));
 	if (reterr)
 		*reterr = s->failure;
