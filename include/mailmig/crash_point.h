@@ -9,14 +9,14 @@
  * over all threads, and the process ends itself by SIGKILL at the n-th:
  *
  * MAILMIG_CRASH_AT:  n, from 1; not there or 0: never.
- * MAILMIG_CRASH_LOG: a file that gets a line for each point, with its name, the last one's too.
+ * MAILMIG_CRASH_LOG: a file that gets a line for each point, the last one too: "sent APPEND".
  */
 
 #ifdef MAILMIG_CRASH_POINTS
-void crash_point(const char *name);
-#define CRASH_POINT(name) crash_point(name)
+void crash_point(const char *when, const char *what);
+#define CRASH_POINT(when, what) crash_point(when, what)
 #else
-#define CRASH_POINT(name) ((void)0)
+#define CRASH_POINT(when, what) ((void)0)
 #endif
 
 #endif

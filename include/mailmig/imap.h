@@ -74,6 +74,7 @@ unsigned imap_caps(const struct imap *c);         /* enum imap_cap */
 uint64_t imap_append_limit(const struct imap *c); /* APPENDLIMIT (RFC 7889), 0: none told */
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
+bool imap_usable(const struct imap *c); /* false once the session broke */
 
 /* This server's name, in modified UTF-7, for a canonical one, appended; after imap_list(). 0,
  * -EBADMSG when it is no UTF-8, -ENOMEM. */

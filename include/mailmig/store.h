@@ -55,6 +55,7 @@ struct store_features {
 void store_features(const struct store *s, struct store_features *ret);
 uint64_t store_round_trips(const struct store *s);
 const char *store_label(const struct store *s);
+bool store_usable(const struct store *s); /* false once the session broke */
 
 /* ---- folders ---- */
 

@@ -105,6 +105,7 @@ static int bind(struct folder_work *w, const struct match_item *o, const char *f
 int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr)
 {
 	struct state *s = w->lane->engine->state;
+	uint64_t n = 0;
 	int r;
 
 	r = state_begin(s, reterr);
@@ -116,8 +117,12 @@ int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *r
 			state_rollback(s);
 			return r;
 		}
+		n += o->v[i].partner != 0;
 	}
-	return state_commit(s, reterr);
+	r = state_commit(s, reterr);
+	if (r == 0)
+		note_progress(w, n);
+	return r;
 }
 
 /* Without a common past the flags of both sides are united: what the origin has and the

@@ -30,7 +30,8 @@ struct pair {
 	/* Monotonic: an uncertain upload may still appear, or a session broke in this folder.
 	 */
 	uint64_t not_before_usec;
-	unsigned failures; /* sessions that broke in it in a row, without a message copied */
+	unsigned failures; /* sessions that broke in it in a row, without progress */
+	uint64_t progress; /* messages and flags written down */
 	uint64_t failures_mark;
 	struct mm_err error; /* code 0: fine */
 
@@ -81,6 +82,7 @@ struct engine {
 	uint64_t n_errors;
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
+	_Atomic uint64_t progress; /* of all pairs */
 };
 
 /* ---- trouble.c: the one judge ---- */
@@ -103,8 +105,10 @@ uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
  * -ENOMEM. */
 int map_folders(const struct folder_list *origin, const struct folder_list *destination,
 		bool subscribe, struct pair **ret, size_t *ret_n);
+void pairs_free(struct pair *v, size_t n);
 
 /* ---- survey.c ---- */
+/* Connect the lane and fill the queue; a connection that breaks is opened again. */
 int survey(struct lane *l, struct mm_err *reterr);
 
 /* ---- lane.c ---- */
@@ -112,6 +116,8 @@ int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *re
 int lane_open(struct lane *l, struct mm_err *reterr); /* both sides, at the same time */
 /* Connect before there is work; without success the lane tries again when there is. */
 void lane_open_early(struct lane *l);
+/* The first lane begins anew: the others wait for it again. */
+void lanes_hold(struct engine *e);
 /* The same and each side's list of folders. */
 int lane_open_and_list(struct lane *l, struct folder_list *origin,
 		       struct folder_list *destination, struct mm_err *reterr);
@@ -126,6 +132,9 @@ void engine_note(struct engine *e, int level, const char *fmt, ...) _printf_(3, 
 
 /* ---- work.c ---- */
 int lane_work(struct lane *l); /* take pairs until none is left; result also in l */
+/* After a trouble before there are pairs. 0: the lane is closed, its pause is over, open it
+ * anew; else the code of what ends the run, described in err. */
+int lane_try_again(struct lane *l, struct mm_err *err);
 
 /* ---- match.c: pure ---- */
 struct match_item {
@@ -185,6 +194,8 @@ struct folder_work {
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
+/* Something of the pair is written down for good: an attempt was not in vain. */
+void note_progress(struct folder_work *w, uint64_t n);
 /* Write down what is remembered of the pair (pair->sf). */
 int save_folder(struct folder_work *w, struct mm_err *reterr);
 

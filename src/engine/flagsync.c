@@ -181,6 +181,7 @@ int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 		r = remember_flags(w, reterr);
 	if (r < 0)
 		return r;
+	note_progress(w, f->n);
 	for (size_t i = 0; i < f->n; i++) {
 		w->pair->flags_updated += !f->refused && (*f->v[i].added || *f->v[i].removed);
 		change_done(&f->v[i]);

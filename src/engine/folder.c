@@ -328,6 +328,12 @@ static void estimate(struct folder_work *w, bool everything)
 	atomic_fetch_add(&e->done, o->messages > fresh ? o->messages - fresh : 0);
 }
 
+void note_progress(struct folder_work *w, uint64_t n)
+{
+	w->pair->progress += n;
+	atomic_fetch_add(&w->lane->engine->progress, n);
+}
+
 int save_folder(struct folder_work *w, struct mm_err *reterr)
 {
 	struct state *s = w->lane->engine->state;

@@ -76,6 +76,13 @@ static void tell_others(struct engine *e, unsigned *sides)
 	(void)pthread_mutex_unlock(&e->lock);
 }
 
+void lanes_hold(struct engine *e)
+{
+	(void)pthread_mutex_lock(&e->lock);
+	e->connected = e->logins = 0;
+	(void)pthread_mutex_unlock(&e->lock);
+}
+
 static int first_is_connected(void *userdata)
 {
 	struct engine *e = userdata;
@@ -153,6 +160,15 @@ static void *open_side(void *userdata)
 	return NULL;
 }
 
+/* Of two failures the one that no second attempt can mend: a wrong password is tried once. */
+static const struct opening *failed_side(const struct opening *a, const struct opening *b)
+{
+	if (a->result == 0 || (b->result < 0 && a->error.retry != MM_RETRY_NEVER &&
+			       b->error.retry == MM_RETRY_NEVER))
+		return b;
+	return a;
+}
+
 int lane_open_and_list(struct lane *l, struct folder_list *origin,
 		       struct folder_list *destination, struct mm_err *reterr)
 {
@@ -175,8 +191,10 @@ int lane_open_and_list(struct lane *l, struct folder_list *origin,
 		(void)open_side(&d);
 	}
 	if (o.result < 0 || d.result < 0) {
-		*reterr = o.result < 0 ? o.error : d.error;
-		return o.result < 0 ? o.result : d.result;
+		const struct opening *failed = failed_side(&o, &d);
+
+		*reterr = failed->error;
+		return failed->result;
 	}
 	if (store_join(l->origin) < 0 || store_join(l->destination) < 0)
 		return mm_err_oom(reterr);

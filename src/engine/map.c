@@ -59,7 +59,7 @@ int map_folders(const struct folder_list *origin, const struct folder_list *dest
 	return 0;
 }
 
-static void pairs_free(struct pair *v, size_t n)
+void pairs_free(struct pair *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		free(v[i].origin);

@@ -48,15 +48,7 @@ struct engine *engine_free(struct engine *e)
 		lane_close(&e->lanes[i]);
 		store_link_free(e->lanes[i].link);
 	}
-	for (size_t i = 0; i < e->n_pairs; i++) {
-		struct pair *p = &e->pairs[i];
-
-		free(p->origin);
-		free(p->destination);
-		free(p->origin_raw);
-		free(p->destination_raw);
-	}
-	free(e->pairs);
+	pairs_free(e->pairs, e->n_pairs);
 	state_close(e->state);
 	spool_pool_free(e->pool);
 	free(e->spool_dir);

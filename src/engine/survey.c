@@ -129,7 +129,7 @@ static int remember(struct lane *l, struct mm_err *reterr)
 	return 0;
 }
 
-int survey(struct lane *l, struct mm_err *reterr)
+static int look(struct lane *l, struct mm_err *reterr)
 {
 	_cleanup_(folder_list_done) struct folder_list origin = {0}, destination = {0};
 	struct engine *e = l->engine;
@@ -155,4 +155,29 @@ int survey(struct lane *l, struct mm_err *reterr)
 	if (r == 0)
 		r = make_missing(l, reterr);
 	return r;
+}
+
+/* Nothing of a look that broke off is kept. */
+static void forget(struct engine *e)
+{
+	pairs_free(e->pairs, e->n_pairs);
+	e->pairs = NULL;
+	e->n_pairs = 0;
+	e->total = e->bytes_total = 0;
+	e->summary->total_messages = e->summary->total_bytes = 0;
+	lanes_hold(e);
+}
+
+int survey(struct lane *l, struct mm_err *reterr)
+{
+	int r;
+
+	while ((r = look(l, reterr)) < 0) {
+		r = lane_try_again(l, reterr);
+		if (r < 0)
+			return r;
+		forget(l->engine);
+	}
+	l->failures = 0;
+	return 0;
 }

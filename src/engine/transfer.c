@@ -77,6 +77,7 @@ static void count_batch(struct transfer *t, const struct batch *b)
 		if (it->state != ROW_STORED && it->state != ROW_ALTERED)
 			continue;
 		p->copied++;
+		note_progress(t->work, 1);
 		p->bytes += it->message.size;
 		atomic_fetch_add(&t->engine->done, 1);
 		atomic_fetch_add(&t->engine->bytes_done, it->message.size);
@@ -320,7 +321,10 @@ static int init(struct transfer *t, struct folder_work *w, struct mm_err *reterr
 {
 	*t = (struct transfer){.work = w, .engine = w->lane->engine};
 	store_features(w->lane->destination, &t->features);
+	/* The more often the session broke, the less is at stake. */
 	t->batch_messages = t->features.batches ? BATCH_MESSAGES_MAX : SINGLES_MAX;
+	t->batch_messages >>= MIN_OF(BATCH_SHRINK * w->pair->failures, 31U);
+	t->batch_messages = MAX_OF(t->batch_messages, (size_t)1);
 	/* Without UIDs in the answer what was stored is found by looking, batch by batch. */
 	t->window = t->features.tells_uids ? WINDOW_BATCHES : 0;
 	for (size_t i = 0; i < w->fresh.n; i++)
@@ -360,6 +364,26 @@ static void note_doubt(struct transfer *t)
 	(void)save_folder(t->work, &ignored);
 }
 
+/* Reading has ended, with r: can the destination still bring to its end what is on its way? */
+static bool may_settle(const struct transfer *t, int r, const struct mm_err *err)
+{
+	return r == 0 || r == -ECANCELED || err->cls == MM_CLASS_QUOTA ||
+	       (err->scope == MM_SCOPE_STORE && store_usable(t->work->lane->destination));
+}
+
+static int settle_rest(struct transfer *t, int r, struct mm_err *reterr)
+{
+	struct mm_err late = {0};
+	int q = 0;
+
+	/* The origin broke: what came from it whole need not come again. */
+	if (r < 0 && reterr->scope == MM_SCOPE_STORE)
+		q = submit(t, &late);
+	if (q == 0)
+		q = transfer_settle_all(t, r == 0 ? reterr : &late);
+	return r < 0 ? r : q;
+}
+
 int transfer(struct folder_work *w, struct mm_err *reterr)
 {
 	struct transfer t;
@@ -374,12 +398,8 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 		atomic_fetch_add(&t.engine->done, w->pair->copied);
 	} else if (r == 0) {
 		r = copy_all(&t, reterr);
-		if (r == 0 || r == -ECANCELED || (reterr && reterr->cls == MM_CLASS_QUOTA)) {
-			/* What is on its way is brought to its end, cancelled or not. */
-			struct mm_err late = {0};
-			int q = transfer_settle_all(&t, r == 0 ? reterr : &late);
-
-			r = r < 0 ? r : q;
+		if (may_settle(&t, r, reterr)) {
+			r = settle_rest(&t, r, reterr);
 		} else {
 			/* What was found before the failure counts; the failure is what is
 			 * told. */

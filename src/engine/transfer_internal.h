@@ -9,6 +9,7 @@
 #define BATCH_MESSAGES_MAX 100
 #define BATCH_BYTES        (512 * 1024)
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
+#define BATCH_SHRINK       3  /* bits, for each session in a row that broke without progress */
 #define WINDOW_BATCHES     4  /* sent and unanswered while the next one fills */
 
 #define WINDOW_BYTES (1536 * 1024)

@@ -114,15 +114,15 @@ static enum verdict judge(struct lane *l, struct pair *p, bool in_folder,
 			  const struct mm_err *err)
 {
 	struct engine *e = l->engine;
-	uint64_t progress = atomic_load(&e->done) + atomic_load(&e->bytes_done);
+	uint64_t progress = atomic_load(&e->progress);
 
 	l->failures = progress == l->progress_mark ? l->failures + 1 : 1;
 	l->progress_mark = progress;
 	if (!in_folder || err->scope != MM_SCOPE_STORE || err->retry == MM_RETRY_NEVER)
 		return trouble_judge(err, l->failures, e->job->retry_attempts);
 
-	p->failures = p->copied == p->failures_mark ? p->failures + 1 : 1;
-	p->failures_mark = p->copied;
+	p->failures = p->progress == p->failures_mark ? p->failures + 1 : 1;
+	p->failures_mark = p->progress;
 	if (is_the_folder(l, p))
 		return VERDICT_END_FOLDER;
 	return trouble_judge(err, p->failures, e->job->retry_attempts);
@@ -148,6 +148,18 @@ static bool end_folder(struct lane *l, struct pair *p, const struct mm_err *err)
 	 * answers for its own. */
 	lane_close(l);
 	return true;
+}
+
+int lane_try_again(struct lane *l, struct mm_err *err)
+{
+	struct engine *e = l->engine;
+
+	if (judge(l, NULL, false, err) != VERDICT_RECONNECT)
+		return err->code;
+	engine_note(e, LOG_WARNING, "%s; connecting again", err->text);
+	lane_close(l);
+	back_off(l);
+	return engine_cancelled(e) ? engine_cancel_error(err) : 0;
 }
 
 /* After a trouble: what becomes of the folder; !in_folder: it was the connecting that failed.

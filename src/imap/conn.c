@@ -143,7 +143,7 @@ static int tagged(struct imap *c, const struct imap_resp *r, struct mm_err *rete
 					&c->cmds[(c->first + i) % IMAP_WINDOW_MAX];
 
 				if (cmd->id == id && !cmd->done) {
-					CRASH_POINT("reply");
+					CRASH_POINT("reply", cmd->name);
 					take_tagged(c, r, cmd);
 					if (cmd->forget)
 						imap_cmd_free(c, cmd);

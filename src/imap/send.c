@@ -52,7 +52,7 @@ void imap_cmd_end(struct imap *c)
 {
 	stream_write(c->stream, "\r\n", 2);
 	pump_poll(c->pump);
-	CRASH_POINT(c->cmds[(c->first + c->n - 1) % IMAP_WINDOW_MAX].name);
+	CRASH_POINT("sent", c->cmds[(c->first + c->n - 1) % IMAP_WINDOW_MAX].name);
 }
 
 int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct mm_err *reterr)
@@ -74,7 +74,7 @@ int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct
 		if (r < 0)
 			return r;
 	}
-	CRASH_POINT("consent");
+	CRASH_POINT("consent", cmd->name);
 	imap_budget_answered(&c->budget);
 	return cmd->done ? 1 : 0;
 }

@@ -73,6 +73,11 @@ uint64_t imap_append_limit(const struct imap *c)
 	return c->append_limit;
 }
 
+bool imap_usable(const struct imap *c)
+{
+	return !c->broken && stream_usable(c->stream);
+}
+
 uint64_t imap_round_trips(const struct imap *c)
 {
 	return stream_turns(c->stream);
@@ -180,7 +185,7 @@ struct imap *imap_close(struct imap *c)
 		if (!c->broken) {
 			imap_put(c, "%08x.%u LOGOUT\r\n", c->tag_base, ++c->last_id);
 			pump_poll(c->pump);
-			CRASH_POINT("LOGOUT");
+			CRASH_POINT("sent", "LOGOUT");
 		}
 		pump_remove(c->pump, c->stream);
 		stream_free(c->stream);

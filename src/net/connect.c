@@ -116,6 +116,20 @@ static const char *advice_for(CURLcode code, const struct stream_options *o)
 	}
 }
 
+/* What the time ran out for. */
+static const char *awaited(const struct stream *s, const struct stream_options *o)
+{
+	curl_off_t connected = 0, encrypted = 0;
+
+	(void)curl_easy_getinfo(s->curl, CURLINFO_CONNECT_TIME_T, &connected);
+	(void)curl_easy_getinfo(s->curl, CURLINFO_APPCONNECT_TIME_T, &encrypted);
+	if (connected == 0)
+		return "waiting for the connection";
+	if (o->tls == STREAM_TLS_IMPLICIT && encrypted == 0)
+		return "waiting for the TLS handshake";
+	return s->greeting ? "waiting for STARTTLS" : "waiting for the greeting";
+}
+
 /* What happened, in words that are the same each time; libcurl's own name milliseconds. */
 static const char *words_for(const struct stream *s, CURLcode code, const char *detail)
 {
@@ -125,8 +139,6 @@ static const char *words_for(const struct stream *s, CURLcode code, const char *
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 		return error > 0 ? strerror((int)error) : "no connection";
-	case CURLE_OPERATION_TIMEDOUT:
-		return s->greeting ? "the server stopped answering" : "no answer in time";
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 		return "the server closed the connection before its greeting";
@@ -139,7 +151,8 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 			    CURLcode code, const char *detail, struct mm_err *reterr)
 {
 	bool never = code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
-	bool tls = is_tls_trouble(code);
+	bool cut = code == CURLE_SSL_CONNECT_ERROR && s->cut && !s->tls_refused;
+	bool tls = is_tls_trouble(code) && !cut;
 
 	if (s->greeting && strncasecmp(s->greeting, "* BYE", 5) == 0) {
 		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ECONNREFUSED,
@@ -148,12 +161,20 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 				    "the server gives the reason; try again later");
 	}
 
+	if (code == CURLE_OPERATION_TIMEDOUT) {
+		char span[32];
+
+		format_span(span, sizeof(span), o->timeout_usec);
+		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ETIMEDOUT,
+			   "%s: no answer for %s (%s)", o->label, span, awaited(s, o));
+		return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
+	}
 	mm_err_set(reterr, MM_SCOPE_STORE, never || tls ? MM_RETRY_NEVER : MM_RETRY_LATER,
-		   tls                                ? -EKEYREJECTED
-		   : code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
-						      : -ECONNREFUSED,
-		   "%s: %s", o->label, words_for(s, code, detail));
-	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
+		   tls ? -EKEYREJECTED : -ECONNREFUSED, "%s: %s", o->label,
+		   cut ? "the connection broke in the TLS handshake"
+		       : words_for(s, code, detail));
+	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
+			    advice_for(cut ? CURLE_RECV_ERROR : code, o));
 }
 
 /* Stands for the check of chain and name where a certificate is pinned: only notes which one
@@ -170,12 +191,40 @@ static int note_certificate(X509_STORE_CTX *ctx, void *userdata)
 	return 1;
 }
 
+/* Sees every record. Why a handshake failed is told by an alert of one of the two sides. */
+static void on_tls_record(int outgoing, int version, int type, const void *octets, size_t n,
+			  SSL *ssl, void *userdata)
+{
+	struct stream *s = userdata;
+
+	(void)version;
+	(void)ssl;
+	if (type != SSL3_RT_ALERT || n < 2)
+		return;
+	if (!outgoing)
+		s->tls_refused = true;
+	else if (((const uint8_t *)octets)[1] == SSL_AD_BAD_RECORD_MAC)
+		s->cut = true;
+}
+
+/* Has the peer gone already when libcurl gives a connection up? */
+static int on_close(void *userdata, curl_socket_t fd)
+{
+	struct stream *s = userdata;
+	uint8_t octet;
+
+	s->cut = s->cut || recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return close(fd);
+}
+
 static CURLcode on_tls_context(CURL *h, void *context, void *userdata)
 {
 	struct stream *s = userdata;
 
 	(void)h;
 	SSL_CTX_set_default_read_buffer_len(context, STREAM_IN_MAX);
+	SSL_CTX_set_msg_callback(context, on_tls_record);
+	SSL_CTX_set_msg_callback_arg(context, s);
 	if (s->pinned)
 		SSL_CTX_set_cert_verify_callback(context, note_certificate, s);
 	return CURLE_OK;
@@ -217,6 +266,8 @@ static void set_options(CURL *h, struct stream *s, const struct stream_options *
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, errbuf);
 	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_line);
 	curl_easy_setopt(h, CURLOPT_HEADERDATA, s);
+	curl_easy_setopt(h, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	curl_easy_setopt(h, CURLOPT_CLOSESOCKETDATA, s);
 	curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)MIN_OF(o->timeout_usec / USEC_PER_MSEC, (uint64_t)3600000));

@@ -108,6 +108,11 @@ uint64_t stream_queued(const struct stream *s)
 	return s->queued + (s->out_end - s->out_start);
 }
 
+bool stream_usable(const struct stream *s)
+{
+	return !s->error;
+}
+
 const struct stream_tls_info *stream_tls_info(const struct stream *s)
 {
 	return &s->tls;

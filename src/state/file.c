@@ -48,9 +48,9 @@ static void end_writing(struct state *s)
 {
 	if (!s->wrote || s->failed || s->dry)
 		return;
-	CRASH_POINT("before the end of a writing");
+	CRASH_POINT("before", "end of writing");
 	(void)set_version(s, (s->writings | 1) + 1);
-	CRASH_POINT("after the end of a writing");
+	CRASH_POINT("after", "end of writing");
 }
 
 static int open_db(struct state *s, const char *path)
@@ -192,10 +192,10 @@ static int upgrade(struct state *s, int version, bool distrust)
 		r = forget_marks(s);
 	if (r < 0 || s->dry)
 		return r;
-	CRASH_POINT("before the schema");
+	CRASH_POINT("before", "schema");
 	s->wrote = true;
 	r = sql(s, "COMMIT");
-	CRASH_POINT("after the schema");
+	CRASH_POINT("after", "schema");
 	return r;
 }
 

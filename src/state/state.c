@@ -94,11 +94,11 @@ int state_commit(struct state *s, struct mm_err *reterr)
 {
 	int r;
 
-	CRASH_POINT("before a commit");
+	CRASH_POINT("before", "commit");
 	r = usable(s, reterr);
 	if (r == 0 && !s->dry && sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
 		r = state_failed(s, "commit", reterr);
-	CRASH_POINT("after a commit");
+	CRASH_POINT("after", "commit");
 	s->wrote = s->wrote || r == 0;
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;

@@ -64,6 +64,11 @@ static const char *do_label(const struct store *s)
 	return store_label(self(s)->inner);
 }
 
+static bool do_usable(const struct store *s)
+{
+	return store_usable(self(s)->inner);
+}
+
 static int do_list(struct store *s, bool with_size, struct folder_list *ret,
 		   struct mm_err *reterr)
 {
@@ -177,6 +182,7 @@ static const struct store_ops dry_store_ops = {
 	.features = do_features,
 	.round_trips = do_round_trips,
 	.label = do_label,
+	.usable = do_usable,
 	.list = do_list,
 	.local_name = do_local_name,
 	.make_folders = do_make_folders,

@@ -82,6 +82,11 @@ static const char *do_label(const struct store *s)
 	return self(s)->imap ? imap_label(self(s)->imap) : self(s)->side;
 }
 
+static bool do_usable(const struct store *s)
+{
+	return self(s)->imap && imap_usable(self(s)->imap);
+}
+
 static int do_list(struct store *s, bool with_size, struct folder_list *ret,
 		   struct mm_err *reterr)
 {
@@ -204,6 +209,7 @@ static const struct store_ops imap_store_ops = {
 	.features = do_features,
 	.round_trips = do_round_trips,
 	.label = do_label,
+	.usable = do_usable,
 	.list = do_list,
 	.local_name = do_local_name,
 	.make_folders = do_make_folders,

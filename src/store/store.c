@@ -64,6 +64,11 @@ uint64_t store_round_trips(const struct store *s)
 	return s->ops->round_trips(s);
 }
 
+bool store_usable(const struct store *s)
+{
+	return s->ops->usable(s);
+}
+
 const char *store_label(const struct store *s)
 {
 	return s->ops->label(s);

@@ -22,6 +22,7 @@ struct store_ops {
 	void (*features)(const struct store *s, struct store_features *ret);
 	uint64_t (*round_trips)(const struct store *s);
 	const char *(*label)(const struct store *s);
+	bool (*usable)(const struct store *s);
 	int (*list)(struct store *s, bool with_size, struct folder_list *ret,
 		    struct mm_err *reterr);
 	int (*local_name)(const struct store *s, const char *canonical, struct buf *raw);

@@ -28,13 +28,13 @@ static void begin(void)
 		log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-void crash_point(const char *name)
+void crash_point(const char *when, const char *what)
 {
 	(void)pthread_mutex_lock(&lock);
 	if (!begun)
 		begin();
 	if (log_fd >= 0)
-		(void)dprintf(log_fd, "%s\n", name); /* the test misses the line */
+		(void)dprintf(log_fd, "%s %s\n", when, what); /* the test misses the line */
 	if (++passed == kill_at)
 		(void)kill(getpid(), SIGKILL);
 	(void)pthread_mutex_unlock(&lock);

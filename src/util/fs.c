@@ -157,7 +157,7 @@ static int each_part(const char *from, const char *to, const char *const *parts)
 
 		if (!a || (to && !b))
 			return -ENOMEM;
-		CRASH_POINT("setting aside");
+		CRASH_POINT("before", "setting aside");
 		if ((to ? rename(a, b) : unlink(a)) < 0 && errno != ENOENT)
 			r = -errno;
 	}

@@ -138,7 +138,7 @@ class Rig:
         return code, json.loads(last[0]) if last else {}
 
     def steps_taken(self):
-        """Of the last run that did not go without: their names."""
+        """Of the last run: what they were."""
         with open(self.log, encoding="ascii") as f:
             return f.read().splitlines()
 
@@ -149,12 +149,12 @@ class Rig:
         self.destination.wait_idle(account)
         return code != 0
 
-    def count(self, account):
-        """How many steps an undisturbed run takes."""
+    def trace(self, account):
+        """The steps that an undisturbed run takes."""
         code, done = self.run(account, 0)
         assert code == 0, done
         self.assert_equal(account)
-        return len(self.steps_taken())
+        return self.steps_taken()
 
     def assert_equal(self, account):
         with Client(self.origin, self.user) as ours, Client(self.destination, account) as theirs:
@@ -198,24 +198,27 @@ def rig_for(steps, origin, destination, kind, **keys):
         rig.close()
 
 
-def sample(total, n, seed):
-    """Of 1 … total: all, or n that differ from one kind of server to the next."""
+def sample(taken, n, seed):
+    """Of the steps of a run: all of them, or up to n, none of which stops between the same two
+    things; others for another seed."""
     if LONG:
-        return range(1, total + 1)
-    rng = random.Random(seed)
-    step = total / n
-    return [min(total, int(i * step + rng.random() * step) + 1) for i in range(n)]
+        return range(1, len(taken) + 1)
+    words = [tuple(step.split()[:2]) for step in taken] + [None]
+    order = list(range(1, len(taken) + 1))
+    random.Random(seed).shuffle(order)
+    different = {(words[at - 1], words[at]): at for at in reversed(order)}
+    return sorted(sorted(different.values(), key=order.index)[:n])
 
 
 def sweep_first_run(rig, n, seed):
     """Nothing is there yet."""
-    total = rig.count(rig.account())
-    assert total > 50
-    for at in sample(total, n, seed):
+    taken = rig.trace(rig.account())
+    assert len(taken) > 50
+    for at in sample(taken, n, seed):
         rig.stop_and_finish(rig.account(), at)
 
 
-def sweep_later_run(rig, n, seed, most):
+def sweep_later_run(rig, n, seed, most=600):
     """The state knows most of it; new mail and other flags are on their way. most: steps that a
     later run can have."""
     # Every stop needs a past of its own, and the origin changes only once.
@@ -226,9 +229,9 @@ def sweep_later_run(rig, n, seed, most):
         assert code == 0, done
     with Client(rig.origin, rig.user) as client:
         change(client)
-    total = rig.count(accounts.pop())
-    assert 30 < total <= most
-    for at, account in zip(sample(total, n, seed), accounts):
+    taken = rig.trace(accounts.pop())
+    assert 30 < len(taken) <= most
+    for at, account in zip(sample(taken, n, seed), accounts):
         rig.stop_and_finish(account, at)
 
 

@@ -28,4 +28,4 @@ def test_first_run(calls, origin, destination, kind):
 @pytest.mark.parametrize("kind", KINDS if LONG else ["all", "poor"])
 def test_later_run(calls, origin, destination, kind):
     with rig_for(calls, origin, destination, kind) as rig:
-        sweep_later_run(rig, N_CALLS, kind, most=600)
+        sweep_later_run(rig, N_CALLS, kind)
