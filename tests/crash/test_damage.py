@@ -57,10 +57,17 @@ class State:
             f.write(bytes([octet]))
 
     def block(self, rng, noise, path=None):
+        """Zeros or noise, where something else was."""
         path = path or self.path
-        at = rng.randrange(os.path.getsize(path))
-        n = min(rng.choice((8, 512, PAGE, 3 * PAGE)), os.path.getsize(path) - at)
-        self.write(at, rng.randbytes(n) if noise else bytes(n), path)
+        with open(path, "rb") as f:
+            before = f.read()
+        while True:
+            at = rng.randrange(len(before))
+            was = before[at:at + rng.choice((8, 512, PAGE, 3 * PAGE))]
+            now = rng.randbytes(len(was)) if noise else bytes(len(was))
+            if now != was:
+                break
+        self.write(at, now, path)
 
     def cut(self, rng, unit=1, path=None):
         path = path or self.path
