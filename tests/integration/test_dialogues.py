@@ -9,6 +9,8 @@ A dialogue begins with the case, a line each:
     tls none|implicit|starttls   how it is reached (default: none)
     there FOLDER N               the first N messages of the folder (-N: the last ones) are at the
                                  destination already, without flags
+    large N                      a message of N MiB more in INBOX at the origin
+    long                         only where long tests are wanted (MAILMIG_LONG)
     attempts N                   in a row, before a run is given up (default: 2)
     global KEY VALUE             of the configuration; account KEY VALUE of the account; server
                                  KEY VALUE of the bad server's entry
@@ -105,7 +107,7 @@ class Dialogue:
         self.there, self.options, self.steps = [], [], []
         self.marks = []
         self.changed = 0
-        self.attempts = 2
+        self.attempts, self.large = 2, 0
         self.words = set()
         self.finish = Step()
         step = None
@@ -133,7 +135,9 @@ class Dialogue:
                 self.changed = int(rest)
             elif word == "attempts":
                 self.attempts = int(rest)
-            elif word in ("extra", "lost-flags", "by-hand", "new-only"):
+            elif word == "large":
+                self.large = int(rest)
+            elif word in ("extra", "lost-flags", "by-hand", "new-only", "long"):
                 self.words.add(word)
             else:
                 self.options.append((word, *shlex.split(rest)))
@@ -151,6 +155,9 @@ class Case:
         with self.at("origin") as ours, self.at("destination") as theirs:
             for folder, messages in mailbox().items():
                 fill(ours, folder, messages)
+            if dialogue.large:
+                fill(ours, "INBOX", [(corpus.plain(41, random.Random(7)) +
+                                      (b"x" * 70 + b"\r\n") * 14563 * dialogue.large, ())])
             if occupied:
                 for folder in mailbox():
                     fill(theirs, folder, [(FOREIGN, ())])
@@ -300,6 +307,8 @@ def test_dialogue(path, occupied, mm, origin, destination, user, ca, peak):
     dialogue = Dialogue(path)
     if occupied and "new-only" in dialogue.words:
         pytest.skip("for an empty destination only")
+    if "long" in dialogue.words and not os.environ.get("MAILMIG_LONG"):
+        pytest.skip("long")
     case = Case(dialogue, mm, origin, destination, user, ca, occupied)
     server = case.servers[dialogue.keys["side"]]
     tls = dialogue.keys["tls"]
