@@ -28,6 +28,8 @@ Then `run` begins each run against the bad server: its rules (harness/quirky.py)
     expect error TEXT            one of them holds it
     expect note TEXT             a log event holds it
     expect heard N REGEX         so many commands match
+    keep N                       before the run: all but N messages of each folder are lost at the
+                                 destination
     change                       before the run: more mail and other flags at the origin
 
 and `finish` what the healthy run after them must bring (exit 0 and all of the above).
@@ -80,12 +82,14 @@ class Step:
         self.errors = []
         self.notes = []
         self.heard = []
-        self.change = False
+        self.change, self.keep = False, None
 
     def add(self, line):
         word, _, rest = line.partition(" ")
         if word == "change":
             self.change = True
+        elif word == "keep":
+            self.keep = int(rest)
         elif word != "expect":
             self.script_lines.append(line)
         elif rest.startswith("error "):
@@ -197,6 +201,8 @@ class Case:
         self.configure(bad)
         if step.change:
             self.change()
+        if step.keep is not None:
+            self.lose(step.keep)
         code, events, done = self.mm.run_json(self.user, args=("--local",), timeout=TIMEOUT)
         assert self.peak() < PEAK_MAX
         got = {"exit": code, "errors": len(done["errors"]),
@@ -235,6 +241,12 @@ class Case:
                 uid = client.messages(folder)[0].uid
                 client.store(folder, uid, "+FLAGS", "\\Answered", "later")
                 client.append(folder, corpus.plain(31, rng), (), DATE)
+
+    def lose(self, kept):
+        with self.at("destination") as client:
+            for folder in mailbox():
+                for message in client.messages(folder)[kept:]:
+                    client.expunge(folder, message.uid)
 
     def assert_not_doubled(self):
         """No message is more often there than it was at the origin."""
