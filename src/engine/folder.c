@@ -12,23 +12,26 @@
 
 /* ---- opening ---- */
 
-/* What is remembered no longer says which message is which. */
+/* What is remembered no longer says which message is which. A UIDNEXT that goes back with the
+ * same UIDVALIDITY is a server that was set back to an older copy: it gives UIDs again. */
+static bool is_another(const struct folder_status *now, uint32_t uidvalidity, uint32_t uidnext)
+{
+	return uidvalidity != 0 && (now->uidvalidity != uidvalidity ||
+				    (now->uidnext != 0 && now->uidnext < uidnext));
+}
+
 static bool is_renumbered(const struct folder_work *w)
 {
 	const struct state_folder *sf = &w->pair->sf;
 
-	/* A UIDNEXT that goes back means the same, whatever the UIDVALIDITY. */
-	return sf->origin_uidvalidity != 0 &&
-	       (sf->origin_uidvalidity != w->origin.status.uidvalidity ||
-		(w->origin.status.uidnext && w->origin.status.uidnext < sf->origin_uidnext));
+	return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);
 }
 
 static bool is_replaced(const struct folder_work *w)
 {
 	const struct state_folder *sf = &w->pair->sf;
 
-	return sf->dest_uidvalidity != 0 &&
-	       sf->dest_uidvalidity != w->destination.status.uidvalidity;
+	return is_another(&w->destination.status, sf->dest_uidvalidity, sf->dest_seen);
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
@@ -89,6 +92,11 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r == 0)
 		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
 				     since, reterr);
+	/* New messages are news whatever their mod-sequence: none is missed for a mark that ran
+	 * ahead. */
+	if (r == 0 && since && p->sf.origin_uidnext)
+		r = store_read_range(l->origin, p->sf.origin_uidnext, 0, scan_wants(w), 0,
+				     reterr);
 	if (r == 0)
 		r = store_enter_end(l->destination, &w->destination, reterr);
 	if (r == 0)
@@ -118,11 +126,15 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 /* Drop what is still coming from a listing that is of no use. */
 static int drain(struct folder_work *w, struct mm_err *reterr)
 {
-	struct message m = {0};
-	int r;
+	struct store *o = w->lane->origin;
+	int r = 0;
 
-	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0)
-		message_done(&m);
+	while (r == 0 && store_reads(o) > 0) {
+		struct message m = {0};
+
+		while ((r = store_read_next(o, &m, NULL, reterr)) > 0)
+			message_done(&m);
+	}
 	return r;
 }
 
@@ -185,21 +197,25 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 static int list_origin(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf strings = {0};
+	struct store *o = w->lane->origin;
 	struct store_features f;
-	struct message m = {0};
-	int r;
+	int r = 0;
 
 	store_features(w->lane->destination, &f);
-	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0) {
-		if (!seqset_contains(&w->told, m.uid)) /* else told twice */
-			r = seqset_add(&w->told, m.uid, m.uid) < 0
-				    ? mm_err_oom(reterr)
-				    : folder_sort(w, &m, &strings, f.size_limit, reterr);
-		message_done(&m);
-		if (r < 0)
-			return r;
-		if (engine_cancelled(w->lane->engine))
-			return engine_cancel_error(reterr);
+	while (r == 0 && store_reads(o) > 0) {
+		struct message m = {0};
+
+		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
+			r = 0;
+			if (!seqset_contains(&w->told, m.uid)) /* else told twice */
+				r = seqset_add(&w->told, m.uid, m.uid) < 0
+					    ? mm_err_oom(reterr)
+					    : folder_sort(w, &m, &strings, f.size_limit,
+							  reterr);
+			message_done(&m);
+			if (r == 0 && engine_cancelled(w->lane->engine))
+				r = engine_cancel_error(reterr);
+		}
 	}
 	match_sort(&w->intent_flags);
 	return r;

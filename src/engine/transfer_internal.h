@@ -85,6 +85,11 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 /* ---- look.c ---- */
 /* Find the messages of a batch that have no UID yet. */
 int transfer_look(struct transfer *t, struct batch *b, struct mm_err *reterr);
+/* The same for what a server has confirmed and is not there: a UIDNEXT that was too high puts
+ * it below the watermark. */
+int transfer_look_below(struct transfer *t, struct batch *b, struct mm_err *reterr);
+/* Does a message of this transfer, not written down yet, have this UID? */
+bool transfer_is_claimed(const struct transfer *t, const struct batch *b, uint32_t uid);
 
 /* ---- settle.c ---- */
 /* Take the answer to the oldest batch and begin to look for its messages. */

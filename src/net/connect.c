@@ -23,7 +23,9 @@ int stream_global_init(struct mm_err *reterr)
 	const curl_version_info_data *v;
 	bool imaps = false;
 
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+	/* libcurl goes on with an OpenSSL that could not begin, and that then crashes. */
+	if (OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1 ||
+	    !OSSL_LIB_CTX_get0_global_default() || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		return mm_err_oom(reterr);
 
 	v = curl_version_info(CURLVERSION_NOW);
@@ -88,6 +90,8 @@ static bool is_tls_trouble(CURLcode code)
 static const char *advice_for(CURLcode code, const struct stream_options *o)
 {
 	switch (code) {
+	case CURLE_OUT_OF_MEMORY:
+		return MM_ADVICE_MEMORY;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return "check the server's host name and this machine's DNS";
 	case CURLE_COULDNT_RESOLVE_PROXY:
@@ -117,17 +121,21 @@ static const char *advice_for(CURLcode code, const struct stream_options *o)
 }
 
 /* What the time ran out for. */
-static const char *awaited(const struct stream *s, const struct stream_options *o)
+static const char *awaited(const struct stream *s)
 {
 	curl_off_t connected = 0, encrypted = 0;
 
 	(void)curl_easy_getinfo(s->curl, CURLINFO_CONNECT_TIME_T, &connected);
 	(void)curl_easy_getinfo(s->curl, CURLINFO_APPCONNECT_TIME_T, &encrypted);
+	if (s->tls_begun && encrypted == 0)
+		return "waiting for the TLS handshake";
 	if (connected == 0)
 		return "waiting for the connection";
-	if (o->tls == STREAM_TLS_IMPLICIT && encrypted == 0)
-		return "waiting for the TLS handshake";
-	return s->greeting ? "waiting for STARTTLS" : "waiting for the greeting";
+	if (!s->greeting)
+		return "waiting for the greeting";
+	/* Both are asked for by libcurl. */
+	return s->tls_begun || !s->capability ? "waiting for CAPABILITY reply"
+					      : "waiting for STARTTLS reply";
 }
 
 /* What happened, in words that are the same each time; libcurl's own name milliseconds. */
@@ -150,6 +158,7 @@ static const char *words_for(const struct stream *s, CURLcode code, const char *
 static int describe_failure(const struct stream *s, const struct stream_options *o,
 			    CURLcode code, const char *detail, struct mm_err *reterr)
 {
+	bool no_memory = code == CURLE_OUT_OF_MEMORY;
 	bool never = code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
 	bool cut = code == CURLE_SSL_CONNECT_ERROR && s->cut && !s->tls_refused;
 	bool tls = is_tls_trouble(code) && !cut;
@@ -166,14 +175,17 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 
 		format_span(span, sizeof(span), o->timeout_usec);
 		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ETIMEDOUT,
-			   "%s: no answer for %s (%s)", o->label, span, awaited(s, o));
+			   "%s: no answer for %s (%s)", o->label, span, awaited(s));
 		return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
 	}
 	mm_err_set(reterr, MM_SCOPE_STORE, never || tls ? MM_RETRY_NEVER : MM_RETRY_LATER,
-		   tls ? -EKEYREJECTED : -ECONNREFUSED, "%s: %s", o->label,
+		   tls         ? -EKEYREJECTED
+		   : no_memory ? -ENOMEM
+			       : -ECONNREFUSED,
+		   "%s: %s", o->label,
 		   cut ? "the connection broke in the TLS handshake"
 		       : words_for(s, code, detail));
-	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
+	return mm_err_class(reterr, no_memory ? MM_CLASS_LOCAL : MM_CLASS_CONNECT, "%s",
 			    advice_for(cut ? CURLE_RECV_ERROR : code, o));
 }
 
@@ -222,12 +234,21 @@ static CURLcode on_tls_context(CURL *h, void *context, void *userdata)
 	struct stream *s = userdata;
 
 	(void)h;
+	s->tls_begun = true;
 	SSL_CTX_set_default_read_buffer_len(context, STREAM_IN_MAX);
 	SSL_CTX_set_msg_callback(context, on_tls_record);
 	SSL_CTX_set_msg_callback_arg(context, s);
 	if (s->pinned)
 		SSL_CTX_set_cert_verify_callback(context, note_certificate, s);
 	return CURLE_OK;
+}
+
+/* Those that libcurl copies. Without one of them the mail would take another route, or trust
+ * another authority. */
+static void set_text(CURL *h, CURLoption option, const char *text, CURLcode *code)
+{
+	if (text && *code == CURLE_OK)
+		*code = curl_easy_setopt(h, option, text);
 }
 
 static void set_tls(CURL *h, struct stream *s, const struct stream_options *o)
@@ -242,26 +263,27 @@ static void set_tls(CURL *h, struct stream *s, const struct stream_options *o)
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, check ? 1L : 0L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, check ? 2L : 0L);
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, min);
+	/* One connection a handle: there is nothing to resume. */
+	curl_easy_setopt(h, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
 	curl_easy_setopt(h, CURLOPT_SSL_CTX_DATA, s);
-	if (o->tls_ca) {
-		curl_easy_setopt(h, CURLOPT_CAINFO, o->tls_ca);
+	if (o->tls_ca)
 		curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
-	}
-	if (o->tls_client_cert)
-		curl_easy_setopt(h, CURLOPT_SSLCERT, o->tls_client_cert);
-	if (o->tls_client_key)
-		curl_easy_setopt(h, CURLOPT_SSLKEY, o->tls_client_key);
 }
 
-static void set_options(CURL *h, struct stream *s, const struct stream_options *o,
-			const char *url, char *errbuf)
+static CURLcode set_options(CURL *h, struct stream *s, const struct stream_options *o,
+			    const char *url, char *errbuf)
 {
-	curl_easy_setopt(h, CURLOPT_URL, url);
+	CURLcode code = CURLE_OK;
+
+	set_text(h, CURLOPT_URL, url, &code);
+	set_text(h, CURLOPT_PROTOCOLS_STR, "imap,imaps", &code);
+	set_text(h, CURLOPT_PROXY, o->proxy ? o->proxy : "", &code);
+	set_text(h, CURLOPT_CAINFO, o->tls_ca, &code);
+	set_text(h, CURLOPT_SSLCERT, o->tls_client_cert, &code);
+	set_text(h, CURLOPT_SSLKEY, o->tls_client_key, &code);
 	curl_easy_setopt(h, CURLOPT_PORT, (long)o->port);
 	curl_easy_setopt(h, CURLOPT_CONNECT_ONLY, 1L);
-	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "imap,imaps");
-	curl_easy_setopt(h, CURLOPT_PROXY, o->proxy ? o->proxy : "");
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, errbuf);
 	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_line);
@@ -274,6 +296,7 @@ static void set_options(CURL *h, struct stream *s, const struct stream_options *
 	curl_easy_setopt(h, CURLOPT_SERVER_RESPONSE_TIMEOUT,
 			 (long)MAX_OF(o->timeout_usec / USEC_PER_SEC, (uint64_t)1));
 	set_tls(h, s, o);
+	return code;
 }
 
 /* Compare the certificate that was shown with the one that was pinned. Nothing secret has been
@@ -343,8 +366,9 @@ int stream_connect(struct stream *s, const struct stream_options *o, struct mm_e
 		return mm_err_oom(reterr);
 
 	s->pinned = o->tls_fingerprint != NULL;
-	set_options(s->curl, s, o, url, errbuf);
-	code = curl_easy_perform(s->curl);
+	code = set_options(s->curl, s, o, url, errbuf);
+	if (code == CURLE_OK)
+		code = curl_easy_perform(s->curl);
 	/* errbuf lives on this stack, the handle longer. */
 	curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, NULL);
 	if (code != CURLE_OK)

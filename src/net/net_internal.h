@@ -29,7 +29,8 @@ struct stream {
 	char *capability;
 	bool encrypted;
 	struct stream_tls_info tls;
-	SSL *ssl;         /* borrowed, only up to the hand-over */
+	SSL *ssl; /* borrowed, only up to the hand-over */
+	bool tls_begun;
 	bool tls_refused; /* the peer told why there is no TLS with it */
 	bool cut;         /* the peer has gone, or what it sent was garbled on its way */
 	bool pinned;
@@ -50,7 +51,8 @@ struct stream {
 	struct chunk *head, *tail;
 	uint64_t queued;
 
-	int error; /* first error, -errno */
+	int error;  /* first error, -errno */
+	bool local; /* it is of this machine, not of the connection */
 	char error_text[256];
 };
 

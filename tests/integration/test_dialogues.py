@@ -9,6 +9,9 @@ A dialogue begins with the case, a line each:
     tls none|implicit|starttls   how it is reached (default: none)
     there FOLDER N               the first N messages of the folder (-N: the last ones) are at the
                                  destination already, without flags
+    large N                      a message of N MiB more in INBOX at the origin
+    long                         only where long tests are wanted (MAILMIG_LONG)
+    attempts N                   in a row, before a run is given up (default: 2)
     global KEY VALUE             of the configuration; account KEY VALUE of the account; server
                                  KEY VALUE of the bad server's entry
     mark FOLDER FLAG…            flags that only the destination has, on all that is there already
@@ -25,6 +28,8 @@ Then `run` begins each run against the bad server: its rules (harness/quirky.py)
     expect error TEXT            one of them holds it
     expect note TEXT             a log event holds it
     expect heard N REGEX         so many commands match
+    keep N                       before the run: all but N messages of each folder are lost at the
+                                 destination
     change                       before the run: more mail and other flags at the origin
 
 and `finish` what the healthy run after them must bring (exit 0 and all of the above).
@@ -39,15 +44,19 @@ import random
 import re
 import shlex
 import ssl
+import subprocess
 
 import pytest
 
-from harness import corpus
+from harness import corpus, scratch
 from harness.imapclient import Client, compare, fingerprint
+from harness.mailmig import build_dir
 from harness.quirky import Quirky, Script
 
 DIALOGUES = pathlib.Path(__file__).resolve().parents[1] / "dialogues"
 TIMEOUT = 50
+# Whatever a server says. AddressSanitizer has a shadow and a quarantine of its own.
+PEAK_MAX = (1024 if "asan" in str(build_dir()) else 64) * 1024 * 1024
 FOREIGN = b"Subject: was here before\r\nMessage-ID: <foreign@example.net>\r\n\r\nx\r\n"
 DATE = "01-Jan-2018 10:00:00 +0000"
 COUNTERS = ("copied", "present", "skipped", "failed", "flags_updated")
@@ -73,12 +82,14 @@ class Step:
         self.errors = []
         self.notes = []
         self.heard = []
-        self.change = False
+        self.change, self.keep = False, None
 
     def add(self, line):
         word, _, rest = line.partition(" ")
         if word == "change":
             self.change = True
+        elif word == "keep":
+            self.keep = int(rest)
         elif word != "expect":
             self.script_lines.append(line)
         elif rest.startswith("error "):
@@ -100,6 +111,7 @@ class Dialogue:
         self.there, self.options, self.steps = [], [], []
         self.marks = []
         self.changed = 0
+        self.attempts, self.large = 2, 0
         self.words = set()
         self.finish = Step()
         step = None
@@ -125,7 +137,11 @@ class Dialogue:
                 self.marks.append((folder, flags))
             elif word == "changed":
                 self.changed = int(rest)
-            elif word in ("extra", "lost-flags", "by-hand", "new-only"):
+            elif word == "attempts":
+                self.attempts = int(rest)
+            elif word == "large":
+                self.large = int(rest)
+            elif word in ("extra", "lost-flags", "by-hand", "new-only", "long"):
                 self.words.add(word)
             else:
                 self.options.append((word, *shlex.split(rest)))
@@ -143,6 +159,9 @@ class Case:
         with self.at("origin") as ours, self.at("destination") as theirs:
             for folder, messages in mailbox().items():
                 fill(ours, folder, messages)
+            if dialogue.large:
+                fill(ours, "INBOX", [(corpus.plain(41, random.Random(7)) +
+                                      (b"x" * 70 + b"\r\n") * 14563 * dialogue.large, ())])
             if occupied:
                 for folder in mailbox():
                     fill(theirs, folder, [(FOREIGN, ())])
@@ -152,6 +171,7 @@ class Case:
             for folder, flags in dialogue.marks:
                 for message in theirs.messages(folder):
                     theirs.store(folder, message.uid, "+FLAGS", *flags)
+        mm.globals["retry"] = {"attempts": dialogue.attempts, "max_delay": "1s"}
         self.account = {"limits": {"connections": 1}}
         for where, key, value in dialogue.options:
             if where == "global":
@@ -181,7 +201,10 @@ class Case:
         self.configure(bad)
         if step.change:
             self.change()
+        if step.keep is not None:
+            self.lose(step.keep)
         code, events, done = self.mm.run_json(self.user, args=("--local",), timeout=TIMEOUT)
+        assert self.peak() < PEAK_MAX
         got = {"exit": code, "errors": len(done["errors"]),
                **{c: done[c] for c in COUNTERS}}
         shown = "%s\n%s" % (got, "\n".join(str(e) for e in done["errors"] + events[-3:-1]))
@@ -202,6 +225,11 @@ class Case:
         assert done["result"] == "cancelled" or code != 0 or \
             done["copied"] + done["present"] + done["skipped"] + done["failed"] == self.total(), shown
 
+    def peak(self):
+        """Octets of memory that the largest process of the last run had at its height."""
+        with open(self.mm.wrapper[1], encoding="ascii") as f:
+            return int(f.read()) * 1024
+
     def total(self):
         with self.at("origin") as client:
             return sum(client.counts().values())
@@ -213,6 +241,12 @@ class Case:
                 uid = client.messages(folder)[0].uid
                 client.store(folder, uid, "+FLAGS", "\\Answered", "later")
                 client.append(folder, corpus.plain(31, rng), (), DATE)
+
+    def lose(self, kept):
+        with self.at("destination") as client:
+            for folder in mailbox():
+                for message in client.messages(folder)[kept:]:
+                    client.expunge(folder, message.uid)
 
     def assert_not_doubled(self):
         """No message is more often there than it was at the origin."""
@@ -266,13 +300,27 @@ def context(ca):
     return made
 
 
+@pytest.fixture(scope="module")
+def peak():
+    """peak.c, built."""
+    path = scratch.directory()
+    program = os.path.join(path, "peak")
+    subprocess.run([os.environ.get("CC", "cc"), "-O1", "-D_GNU_SOURCE", "-o", program,
+                    str(DIALOGUES.parent / "harness" / "peak.c")], check=True)
+    yield program
+    scratch.remove(path)
+
+
 # Where there is mail already, a first run goes another way.
 @pytest.mark.parametrize("occupied", [False, True], ids=["new", "occupied"])
 @pytest.mark.parametrize("path", sorted(DIALOGUES.glob("*.dlg")), ids=lambda p: p.stem)
-def test_dialogue(path, occupied, mm, origin, destination, user, ca):
+def test_dialogue(path, occupied, mm, origin, destination, user, ca, peak):
+    mm.wrapper = [peak, os.path.join(mm.dir, "peak")]
     dialogue = Dialogue(path)
     if occupied and "new-only" in dialogue.words:
         pytest.skip("for an empty destination only")
+    if "long" in dialogue.words and not os.environ.get("MAILMIG_LONG"):
+        pytest.skip("long")
     case = Case(dialogue, mm, origin, destination, user, ca, occupied)
     server = case.servers[dialogue.keys["side"]]
     tls = dialogue.keys["tls"]
