@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from harness import corpus
+from harness.imapclient import Client
+from harness.mailmig import Mailmig
 from harness.quirky import Quirky, Script
 from torture.rig import Rig
 
@@ -41,6 +44,21 @@ class Late(Quirky):
 def jump(request, shim):
     yield JUMPS[request.param]
     shim.set_clock()
+
+
+@pytest.fixture
+def service(shim, origin, destination, user):
+    """A daemon, and its workers, whose clock the shim tells; the origin's client."""
+    for server in (origin, destination):
+        server.add_user(user)
+    mm = Mailmig()
+    mm.add_server("origin", origin, "none")
+    mm.add_server("destination", destination, "none")
+    mm.add_account("one", mm.endpoint("origin", user), mm.endpoint("destination", user))
+    mm.start(shim.environment(clock=True))
+    with Client(origin, user) as client:
+        yield mm, client
+    mm.stop()
 
 
 def timed_run(rig, account, env):
@@ -85,3 +103,33 @@ def test_killed_and_set(shim, origin, destination, jump):
         assert took < WAIT + 2, took
         server.settle()
         rig.assert_equal(account)
+
+
+def test_daemon(shim, service, jump):
+    """The newest run is the newest, whatever its date; no span is negative."""
+    mm, client = service
+
+    def run(first):
+        corpus.simple(client, "INBOX", 1, first=first)
+        code, _, done = mm.run_json("one")
+        assert (code, done["copied"]) == (0, 1), done
+        return done["id"]
+
+    def assert_newest(run_id):
+        status = mm.account_status("one")
+        last = status["last_run"]
+        assert last["id"] == run_id, status
+        assert last["started"] <= last["finished"] == status["last_success"], status
+        assert mm.ctl("status").rc == mm.ctl("status", "one").rc == 0
+        assert mm.ctl("check", "one").rc == 0
+
+    run(1)
+    shim.set_clock(wall=jump)
+    newest = run(2)
+    assert_newest(newest)
+    mm.terminate()
+    mm.start(shim.environment(clock=True))
+    assert_newest(newest)
+    for first in range(3, 5):
+        newest = run(first)
+        assert_newest(newest)
