@@ -93,31 +93,50 @@ static void tell_rewritten(const struct folder_work *w, const struct match_list 
 		    w->pair->destination, n);
 }
 
-/* How long an upload without an answer may still appear, from now. */
-static uint64_t uncertain_left(const struct folder_work *w)
+uint64_t uncertain_left(uint64_t since, uint64_t now, uint64_t wait)
 {
-	uint64_t wait = w->lane->engine->job->uncertain_wait_usec;
-	uint64_t now = clock_wall_usec(), since = w->pair->sf.uncertain_usec;
+	/* Started anew since then: at least as long ago as that. */
+	uint64_t passed = now >= since ? now - since : now;
 
-	/* The clock may have been set: it shortens or lengthens the wait, never beyond its
-	 * span. */
-	if (now < since)
-		return wait;
-	return now - since < wait ? wait - (now - since) : 0;
+	return passed < wait ? wait - passed : 0;
+}
+
+static bool all_found(const struct match_list *items)
+{
+	for (size_t i = 0; i < items->n; i++)
+		if (!items->v[i].partner)
+			return false;
+	return true;
+}
+
+/* The worker was killed, or could write nothing more: its uploads may have gone on until just
+ * now. */
+static int end_session(struct folder_work *w, struct mm_err *reterr)
+{
+	if (w->pair->sf.uncertain_usec)
+		return 0;
+	w->pair->sf.uncertain_usec = clock_boot_usec();
+	return save_folder(w, reterr);
 }
 
 /* An intent that was not found: to be waited for, or to be sent again. */
 static int reopen(struct folder_work *w, const struct match_list *items, struct mm_err *reterr)
 {
 	struct engine *e = w->lane->engine;
-	uint64_t left = uncertain_left(w);
+	uint64_t left;
 	int r;
 
+	if (all_found(items))
+		return 0;
+	r = end_session(w, reterr);
+	if (r < 0)
+		return r;
+	left = uncertain_left(w->pair->sf.uncertain_usec, clock_boot_usec(),
+			      e->job->uncertain_wait_usec);
 	if (left > 0) {
 		for (size_t i = 0; i < items->n; i++)
 			w->uncertain += items->v[i].partner == 0;
-		if (w->uncertain > 0)
-			w->pair->not_before_usec = clock_deadline(left);
+		w->pair->not_before_usec = clock_deadline(left);
 		return 0;
 	}
 	r = state_begin(e->state, reterr);

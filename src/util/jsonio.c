@@ -29,17 +29,41 @@ int jsonio_take(struct buf *in, json_t **ret)
 	return 1;
 }
 
-static int add_text(const char *p, size_t n, void *buf)
+struct dump {
+	struct buf *out;
+	int result; /* jansson goes on after a key that did not fit */
+};
+
+static int add_text(const char *p, size_t n, void *userdata)
 {
-	return buf_add(buf, p, n) < 0 ? -1 : 0;
+	struct dump *d = userdata;
+
+	if (d->result == 0)
+		d->result = buf_add(d->out, p, n);
+	return d->result;
+}
+
+static int dump(const json_t *value, struct buf *out)
+{
+	struct dump d = {.out = out};
+
+	if (json_dump_callback(value, add_text, &d, JSON_COMPACT) < 0 || d.result < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+char *jsonio_text(const json_t *value)
+{
+	_cleanup_(buf_done) struct buf out = {0};
+
+	return dump(value, &out) == 0 ? buf_take(&out) : NULL;
 }
 
 int jsonio_put(struct buf *out, const json_t *object)
 {
 	size_t before = out->len;
 
-	if (json_dump_callback(object, add_text, out, JSON_COMPACT) < 0 ||
-	    buf_addc(out, '\0') < 0) {
+	if (dump(object, out) < 0 || buf_addc(out, '\0') < 0) {
 		out->len = before;
 		if (out->p)
 			out->p[before] = '\0';
