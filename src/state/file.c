@@ -65,7 +65,7 @@ static int open_db(struct state *s, const char *path)
 	char size[40];
 
 	if (sqlite3_open_v2(path, &s->db, flags, state_vfs()) != SQLITE_OK)
-		return -EIO;
+		return s->db ? -EIO : -ENOMEM; /* none: not even for the handle */
 	(void)snprintf(size, sizeof(size), "PRAGMA page_size = %d", STATE_PAGE_OCTETS);
 	sqlite3_extended_result_codes(s->db, 1);
 	if (sql(s, size) < 0 || sql(s, setup) < 0)
@@ -244,7 +244,6 @@ bool state_file_is_damaged(const struct state *s)
 	switch (s->db ? sqlite3_extended_errcode(s->db) : SQLITE_OK) {
 	case SQLITE_IOERR_DATA: /* a checksum is wrong */
 	case SQLITE_IOERR_SHORT_READ:
-	case SQLITE_IOERR_CORRUPTFS:
 	/* An index did not have what its table has. */
 	case SQLITE_CONSTRAINT_UNIQUE:
 	case SQLITE_CONSTRAINT_PRIMARYKEY:

@@ -11,10 +11,10 @@ static const char *advice_for(const struct state *s, int r)
 		return "free space on that file system; nothing is lost, the next run "
 		       "continues";
 	if (r == -ENOMEM)
-		return "free some memory or run fewer jobs at once";
-	if (s->damaged)
-		return "it is set aside now, and the next run recognises anew what is at the "
-		       "destination; check that disk";
+		return MM_ADVICE_MEMORY;
+	if (s->aside)
+		return "check that disk; the next run recognises anew what is at the "
+		       "destination";
 	return "check that disk, its room (df, df -i) and permissions; nothing is lost, the "
 	       "next "
 	       "run continues";
@@ -36,11 +36,18 @@ int state_failed(struct state *s, const char *what, struct mm_err *reterr)
 	bool no_memory = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
 	int r = full ? -ENOSPC : no_memory ? -ENOMEM : -EIO;
 
-	s->damaged = s->damaged || state_file_is_damaged(s);
+	/* Not before the next run, should that fail too. */
+	if (state_file_is_damaged(s) && !s->dry && !s->aside)
+		(void)state_file_set_aside(s, &s->aside);
 	s->failed = true;
-	mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s%s%s",
-		   s->path, what, s->damaged ? "the file is damaged" : sqlite3_errmsg(s->db),
-		   error ? ": " : "", error ? strerror(error) : "");
+	if (s->aside)
+		mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "state %s: cannot %s: the file is damaged and is set aside as %s",
+			   s->path, what, s->aside);
+	else
+		mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "state %s: cannot %s: %s%s%s", s->path, what, sqlite3_errmsg(s->db),
+			   error ? ": " : "", error ? strerror(error) : "");
 	mm_err_class(&s->failure, MM_CLASS_LOCAL, "%s", advice_for(s, r));
 	if (reterr)
 		*reterr = s->failure;
@@ -258,8 +265,9 @@ int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr)
 	return run(s, ST_DELETE_ALL, "forget a folder", reterr);
 }
 
-/* Strings point into the statement and live until it is reset. */
-static void row_read(sqlite3_stmt *st, struct state_row *ret)
+/* Strings point into the statement and live until it is reset. -ENOMEM: SQLite had no memory
+ * to end one with its NUL. */
+static int row_read(sqlite3_stmt *st, struct state_row *ret)
 {
 	struct state_row row = {
 		.uid = (uint32_t)sqlite3_column_int64(st, 0),
@@ -284,7 +292,10 @@ static void row_read(sqlite3_stmt *st, struct state_row *ret)
 		row.fingerprint.has_message_id = fp[FINGERPRINT_OCTETS] != 0;
 		row.has_fingerprint = true;
 	}
+	if (!row.flags || (!row.reason && sqlite3_column_type(st, 10) != SQLITE_NULL))
+		return -ENOMEM;
 	*ret = row;
+	return 0;
 }
 
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
@@ -302,14 +313,12 @@ int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *r
 		(void)sqlite3_bind_int64(st, 2, uid);
 		rc = sqlite3_step(st);
 		if (rc == SQLITE_ROW) {
-			row_read(st, ret);
-			r = 1;
-			if (strings) {
+			r = row_read(st, ret);
+			if (r == 0 && strings) {
 				buf_reset(strings);
-				r = buf_adds(strings, ret->flags ? ret->flags : "") < 0
-					    ? -ENOMEM
-					    : 1;
+				r = buf_adds(strings, ret->flags);
 			}
+			r = r < 0 ? r : 1;
 			ret->flags = strings ? buf_str(strings) : NULL;
 			ret->reason = NULL;
 		} else if (rc != SQLITE_DONE) {
@@ -388,8 +397,9 @@ int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void
 				r = state_failed(s, "read messages", reterr);
 				break;
 			}
-			row_read(st, &row);
-			r = fn(userdata, &row);
+			r = row_read(st, &row);
+			if (r == 0)
+				r = fn(userdata, &row);
 		}
 		(void)sqlite3_reset(st);
 	}
