@@ -74,6 +74,13 @@ bool state_is_new(struct state *s);
 int state_folder_get(struct state *s, const char *origin, const char *destination,
 		     struct state_folder *ret, struct mm_err *reterr);
 
+/* Where the rows of a folder are kept whose origin messages have lost their UIDs: as another
+ * folder, under numbers of no meaning, until a message takes its row back. */
+static inline int64_t state_aside(int64_t folder)
+{
+	return -folder;
+}
+
 /* A transaction: begin takes the lock, commit or rollback gives it back. commit returns only
  * when the data is on the disk. */
 int state_begin(struct state *s, struct mm_err *reterr);
@@ -97,7 +104,7 @@ int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr);
  * row->flags. */
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
 	      struct buf *strings, struct mm_err *reterr);
-/* 1 when a row has this destination UID; 0; -errno. */
+/* 1 when a row, set aside or not, has this destination UID; 0; -errno. */
 int state_owns(struct state *s, int64_t folder, uint32_t dest_uid, struct mm_err *reterr);
 /* Rows of the folder in a state other than stored. */
 int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t *ret,

@@ -11,20 +11,6 @@
 
 /* ---- reading ---- */
 
-static int keep(struct match_list *to, struct message *m, struct mm_err *reterr)
-{
-	struct match_item *it = match_add(to);
-
-	if (!it)
-		return mm_err_oom(reterr);
-	it->uid = m->uid;
-	it->size = m->size;
-	it->fingerprint = m->fingerprint;
-	it->date = message_date(m->date);
-	it->flags = STEAL(m->flags);
-	return 0;
-}
-
 int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct match_list *to,
 		    struct mm_err *reterr)
 {
@@ -41,7 +27,7 @@ int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct 
 		r = m.uid < from ? 1 : state_owns(e->state, w->pair->sf.id, m.uid, reterr);
 		if (r == 0) {
 			w->watermark = MAX_OF(w->watermark, m.uid + 1);
-			r = keep(to, &m, reterr);
+			r = keep_message(to, &m, reterr);
 		}
 		message_done(&m);
 		if (r < 0)
@@ -50,34 +36,6 @@ int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct 
 			return engine_cancel_error(reterr);
 	}
 	return r;
-}
-
-static int keep_each(void *userdata, struct message *m, struct mm_err *reterr)
-{
-	return keep(userdata, m, reterr);
-}
-
-static int keep_digest(void *userdata, struct message *m, struct mm_err *reterr)
-{
-	struct match_item *it = match_find(userdata, m->uid);
-
-	if (it) {
-		memcpy(it->digest, m->digest, sizeof(it->digest));
-		it->has_digest = true;
-	}
-	return 0;
-}
-
-int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
-		 struct mm_err *reterr)
-{
-	_cleanup_(seqset_done) struct seqset uids = {0};
-
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].doubtful && !l->v[i].has_digest &&
-		    seqset_add(&uids, l->v[i].uid, l->v[i].uid) < 0)
-			return mm_err_oom(reterr);
-	return read_each(w, s, &uids, STORE_WANT_DIGEST, keep_digest, l, reterr);
 }
 
 /* ---- binding ---- */
@@ -146,7 +104,7 @@ static int unite_flags(struct folder_work *w, const struct match_item *o, struct
 	return flag_changes_add(w, o->uid, o->partner, buf_str(&common), o->flags, reterr);
 }
 
-static void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound)
+void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound)
 {
 	struct seqset left = {0};
 	bool complete = true;
@@ -195,7 +153,7 @@ static int match_both(struct folder_work *w, struct match_list *o, struct match_
 {
 	int r;
 
-	match_by_fingerprint(o, d, true);
+	match_by_fingerprint(o, d, MATCH_TRUST);
 	r = read_digests(w, w->lane->origin, o, reterr);
 	if (r == 0)
 		r = read_digests(w, w->lane->destination, d, reterr);
@@ -226,96 +184,11 @@ int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 	if (r < 0 || destination.n == 0)
 		return r;
 	r = read_each(w, w->lane->origin, &w->fresh,
-		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_each,
+		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_message,
 		      &origin, reterr);
 	if (r == 0)
 		r = match_both(w, &origin, &destination, reterr);
 	if (r == 0)
 		r = take_matched(w, &origin, &destination, reterr);
 	return r;
-}
-
-/* ---- the origin has new UIDs ---- */
-
-static int keep_row(void *userdata, const struct state_row *row)
-{
-	struct match_list *l = userdata;
-	struct match_item *it;
-
-	if (!row->has_fingerprint || !row->dest_uid)
-		return 0;
-	it = match_add(l);
-	if (!it)
-		return -ENOMEM;
-	it->uid = row->uid;
-	it->size = row->size;
-	it->fingerprint = row->fingerprint;
-	it->dest_uid = row->dest_uid;
-	it->has_digest = row->has_digest;
-	memcpy(it->digest, row->digest, sizeof(it->digest));
-	it->flags = text_dup(row->flags);
-	return it->flags ? 0 : -ENOMEM;
-}
-
-/* Old rows go; those whose message was found again come back under its new UID. */
-static int rewrite_rows(struct folder_work *w, struct match_list *now, struct match_list *old,
-			struct mm_err *reterr)
-{
-	struct state *s = w->lane->engine->state;
-	struct pair *p = w->pair;
-	int r;
-
-	r = state_begin(s, reterr);
-	if (r < 0)
-		return r;
-	r = state_delete_all(s, p->sf.id, reterr);
-	for (size_t i = 0; r == 0 && i < now->n; i++) {
-		struct match_item *o = &now->v[i];
-		const struct match_item *was = o->partner ? match_find(old, o->partner) : NULL;
-
-		if (!was)
-			continue;
-		o->partner = was->dest_uid;
-		r = bind(w, o, was->flags, reterr);
-	}
-	p->sf.origin_uidvalidity = w->origin.status.uidvalidity;
-	p->sf.origin_uidnext = 0;
-	p->sf.origin_modseq = 0;
-	p->sf.dest_seen =
-		0; /* intents are gone with their rows: everything is looked at again */
-	p->sf.complete = false;
-	if (r == 0)
-		r = state_folder_put(s, &p->sf, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
-}
-
-int adopt_renumbered(struct folder_work *w, struct mm_err *reterr)
-{
-	_cleanup_(match_done) struct match_list now = {0}, old = {0};
-	struct message m = {0};
-	int r;
-
-	r = state_each(w->lane->engine->state, w->pair->sf.id, ROW_STORED, keep_row, &old,
-		       reterr);
-	if (r == -ENOMEM)
-		return mm_err_oom(reterr);
-	if (r == 0)
-		r = store_read_range(w->lane->origin, 1, 0,
-				     STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0, reterr);
-	while (r == 0 && (r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0) {
-		r = keep(&now, &m, reterr);
-		message_done(&m);
-	}
-	if (r < 0)
-		return r;
-	match_by_fingerprint(&now, &old, true);
-	/* Rows of adopted messages have no digest: those are found again at the destination. */
-	r = read_digests(w, w->lane->origin, &now, reterr);
-	if (r == 0)
-		match_by_digest(&now, &old);
-	return r < 0 ? r : rewrite_rows(w, &now, &old, reterr);
 }

@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "match.h"
+
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
 #define SPOOL_MEMORY (10 * 1024 * 1024)
 #define LANES_MAX    16
@@ -24,6 +26,7 @@ struct pair {
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
+	bool recounted; /* a listing was too short and has been asked for again */
 	bool estimated; /* its share of the progress is known */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
@@ -136,38 +139,6 @@ int lane_work(struct lane *l); /* take pairs until none is left; result also in 
  * anew; else the code of what ends the run, described in err. */
 int lane_try_again(struct lane *l, struct mm_err *err);
 
-/* ---- match.c: pure ---- */
-struct match_item {
-	uint32_t uid;
-	uint64_t size;
-	struct fingerprint fingerprint;
-	bool has_digest;
-	uint8_t digest[MESSAGE_DIGEST_OCTETS];
-	uint32_t partner;  /* uid on the other side; 0: none */
-	bool doubtful;     /* only the whole content can tell */
-	char *flags;       /* the destination's, where they matter; owned */
-	uint32_t dest_uid; /* of a row, where items are rows */
-	int64_t date;      /* INTERNALDATE, where it matters (message_date()) */
-	bool rewritten;    /* the partner is the same message with another text */
-};
-struct match_list {
-	struct match_item *v;
-	size_t n, cap;
-};
-struct match_item *match_add(struct match_list *l);
-void match_done(struct match_list *l);
-/* Pair what is certain, if fingerprints may be trusted at all; mark as doubtful what equal
- * fingerprints alone cannot decide. */
-void match_by_fingerprint(struct match_list *a, struct match_list *b, bool trust);
-/* By uid in a list sorted by it, as the two above leave it; or NULL. */
-struct match_item *match_find(struct match_list *l, uint32_t uid);
-/* Pair doubtful items with equal digests, one to one, in ascending order. */
-void match_by_digest(struct match_list *a, struct match_list *b);
-/* The same for what is left, where a server changes messages when it stores them: by header,
- * if that has a Message-ID; by INTERNALDATE. */
-void match_by_header(struct match_list *a, struct match_list *b);
-void match_by_date(struct match_list *a, struct match_list *b);
-
 /* ---- folder.c ---- */
 /* Bring one pair into step. 1: done but for uploads whose outcome is not yet certain
  * (not_before_usec is set). */
@@ -196,6 +167,13 @@ struct folder_work {
 
 /* Something of the pair is written down for good: an attempt was not in vain. */
 void note_progress(struct folder_work *w, uint64_t n);
+/* One origin message as it was listed: new, known, changed, or left open by an earlier run. */
+int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
+		uint64_t size_limit, struct mm_err *reterr);
+/* Were as many messages listed as the server announced? If not it is asked once more (-EAGAIN):
+ * somebody may have deleted some. Then it is a trouble of the folder. */
+int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,
+			 struct mm_err *reterr);
 /* Write down what is remembered of the pair (pair->sf). */
 int save_folder(struct folder_work *w, struct mm_err *reterr);
 
@@ -205,21 +183,30 @@ int save_folder(struct folder_work *w, struct mm_err *reterr);
 typedef int (*message_fn)(void *userdata, struct message *m, struct mm_err *reterr);
 int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
+/* A message_fn: the message becomes an item of a match_list. */
+int keep_message(void *userdata, struct message *m, struct mm_err *reterr);
+/* Digests of the doubtful items of a side that have none yet. */
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+		 struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */
 /* Destination messages from UID `from` on that no row owns, with `want` of enum store_want. */
 int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct match_list *to,
 		    struct mm_err *reterr);
-/* Digests of the doubtful items of a side that have none yet. */
-int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
-		 struct mm_err *reterr);
 /* Write down what became of the origin messages that have a partner. */
 int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr);
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr);
+/* Messages with a partner, all of them in `bound`, are no longer to be copied. */
+void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound);
+
 /* ---- intents.c ---- */
 int adopt_intents(struct folder_work *w, struct mm_err *reterr);
-/* ---- adopt.c ---- */
-int adopt_renumbered(struct folder_work *w, struct mm_err *reterr);
+
+/* ---- renumber.c: UIDs that have lost their meaning ---- */
+int renumber_origin(struct folder_work *w, struct mm_err *reterr);
+int renumber_destination(struct folder_work *w, struct mm_err *reterr);
+/* Messages to be copied that are old ones under new UIDs take their rows back. */
+int renumber_recall(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagsync.c ---- */
 struct flag_changes *flag_changes_free(struct flag_changes *f);

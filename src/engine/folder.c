@@ -12,21 +12,26 @@
 
 /* ---- opening ---- */
 
-/* What is remembered no longer says which message is which. */
+/* What is remembered no longer says which message is which. A UIDNEXT that goes back with the
+ * same UIDVALIDITY is a server that was set back to an older copy: it gives UIDs again. */
+static bool is_another(const struct folder_status *now, uint32_t uidvalidity, uint32_t uidnext)
+{
+	return uidvalidity != 0 && (now->uidvalidity != uidvalidity ||
+				    (now->uidnext != 0 && now->uidnext < uidnext));
+}
+
 static bool is_renumbered(const struct folder_work *w)
 {
 	const struct state_folder *sf = &w->pair->sf;
 
-	return sf->origin_uidvalidity != 0 &&
-	       sf->origin_uidvalidity != w->origin.status.uidvalidity;
+	return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);
 }
 
 static bool is_replaced(const struct folder_work *w)
 {
 	const struct state_folder *sf = &w->pair->sf;
 
-	return sf->dest_uidvalidity != 0 &&
-	       sf->dest_uidvalidity != w->destination.status.uidvalidity;
+	return is_another(&w->destination.status, sf->dest_uidvalidity, sf->dest_seen);
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
@@ -87,6 +92,11 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r == 0)
 		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
 				     since, reterr);
+	/* New messages are news whatever their mod-sequence: none is missed for a mark that ran
+	 * ahead. */
+	if (r == 0 && since && p->sf.origin_uidnext)
+		r = store_read_range(l->origin, p->sf.origin_uidnext, 0, scan_wants(w), 0,
+				     reterr);
 	if (r == 0)
 		r = store_enter_end(l->destination, &w->destination, reterr);
 	if (r == 0)
@@ -116,11 +126,15 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 /* Drop what is still coming from a listing that is of no use. */
 static int drain(struct folder_work *w, struct mm_err *reterr)
 {
-	struct message m = {0};
-	int r;
+	struct store *o = w->lane->origin;
+	int r = 0;
 
-	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0)
-		message_done(&m);
+	while (r == 0 && store_reads(o) > 0) {
+		struct message m = {0};
+
+		while ((r = store_read_next(o, &m, NULL, reterr)) > 0)
+			message_done(&m);
+	}
 	return r;
 }
 
@@ -138,18 +152,13 @@ static int note_intent(struct folder_work *w, const struct message *m, struct mm
 	return it->flags ? 0 : mm_err_oom(reterr);
 }
 
-/* One origin message: new, known, changed, or left open by an earlier run. */
-static int classify(struct folder_work *w, const struct message *m, struct buf *strings,
-		    uint64_t size_limit, struct mm_err *reterr)
+int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
+		uint64_t size_limit, struct mm_err *reterr)
 {
 	struct engine *e = w->lane->engine;
 	struct state_row row;
 	int r;
 
-	if (seqset_contains(&w->told, m->uid))
-		return 0; /* told twice */
-	if (seqset_add(&w->told, m->uid, m->uid) < 0)
-		return mm_err_oom(reterr);
 	r = state_get(e->state, w->pair->sf.id, m->uid, &row, strings, reterr);
 	if (r < 0)
 		return r;
@@ -188,39 +197,56 @@ static int classify(struct folder_work *w, const struct message *m, struct buf *
 static int list_origin(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf strings = {0};
+	struct store *o = w->lane->origin;
 	struct store_features f;
-	struct message m = {0};
-	int r;
+	int r = 0;
 
 	store_features(w->lane->destination, &f);
-	while ((r = store_read_next(w->lane->origin, &m, NULL, reterr)) > 0) {
-		r = classify(w, &m, &strings, f.size_limit, reterr);
-		message_done(&m);
-		if (r < 0)
-			return r;
-		if (engine_cancelled(w->lane->engine))
-			return engine_cancel_error(reterr);
+	while (r == 0 && store_reads(o) > 0) {
+		struct message m = {0};
+
+		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
+			r = 0;
+			if (!seqset_contains(&w->told, m.uid)) /* else told twice */
+				r = seqset_add(&w->told, m.uid, m.uid) < 0
+					    ? mm_err_oom(reterr)
+					    : folder_sort(w, &m, &strings, f.size_limit,
+							  reterr);
+			message_done(&m);
+			if (r == 0 && engine_cancelled(w->lane->engine))
+				r = engine_cancel_error(reterr);
+		}
 	}
+	match_sort(&w->intent_flags);
 	return r;
 }
 
-/* Absence is no evidence: what was announced and not listed has failed, it is not there. */
-static int check_listing(struct folder_work *w, struct mm_err *reterr)
+int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,
+			 struct mm_err *reterr)
 {
+	const struct store_folder *f = origin ? &w->origin : &w->destination;
 	struct pair *p = w->pair;
-	uint64_t told = seqset_count(&w->told), said = w->origin.status.messages;
+	uint64_t said = f->status.messages;
 	struct mm_err err = {0};
 
 	if (told >= said)
 		return 0;
-	mm_err_set(&err, MM_SCOPE_FOLDER, MM_RETRY_LATER, -EPROTO,
+	mm_err_set(&err, MM_SCOPE_FOLDER, MM_RETRY_LATER, p->recounted ? -EPROTO : -EAGAIN,
 		   "%s: the server says that folder \"%s\" has %llu messages and lists %llu",
-		   store_label(w->lane->origin), p->origin, (unsigned long long)said,
+		   store_label(origin ? w->lane->origin : w->lane->destination),
+		   origin ? p->origin : p->destination, (unsigned long long)said,
 		   (unsigned long long)told);
 	mm_err_class(&err, MM_CLASS_REFUSED,
 		     "if the next run says so again, see whether a mail program shows them");
-	p->failed += said - told;
-	return engine_trouble(w->lane->engine, p->origin, 0, &err, reterr);
+	/* Absence is no evidence: what was announced and not listed has failed, it is not
+	 * there. What is there goes on, but for a destination of which not all is known. */
+	if (p->recounted && origin) {
+		p->failed += said - told;
+		return engine_trouble(w->lane->engine, p->origin, 0, &err, reterr);
+	}
+	if (reterr)
+		*reterr = err;
+	return err.code;
 }
 
 void note_unfound(struct folder_work *w, uint32_t watermark)
@@ -267,27 +293,19 @@ static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
 
 /* ---- one pass ---- */
 
-static int forget_all(struct folder_work *w, struct mm_err *reterr)
+static void tell_renumbered(struct folder_work *w, const char *side, const char *folder,
+			    uint32_t was, uint32_t is)
 {
-	struct state *s = w->lane->engine->state;
-	struct pair *p = w->pair;
-	int r;
-
-	r = state_begin(s, reterr);
-	if (r < 0)
-		return r;
-	p->sf = (struct state_folder){.id = p->sf.id};
-	r = state_delete_all(s, p->sf.id, reterr);
-	if (r == 0)
-		r = state_folder_put(s, &p->sf, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	engine_note(w->lane->engine, LOG_NOTICE,
+		    was == is
+			    ? "UIDs of %s folder \"%s\" have begun anew: messages are matched "
+			      "anew"
+			    : "UIDVALIDITY of %s folder \"%s\" changed from %u to %u: messages "
+			      "are matched anew",
+		    side, folder, was, is);
 }
 
-/* One side has new UIDs: find out which message is which, before anything else. */
+/* A side has new UIDs: find out which message is which, before anything else. */
 static int rebind(struct folder_work *w, struct mm_err *reterr)
 {
 	struct pair *p = w->pair;
@@ -296,16 +314,17 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 
 	if (!renumbered && !replaced)
 		return 0;
-	engine_note(w->lane->engine, LOG_NOTICE,
-		    "UIDVALIDITY of %s folder \"%s\" changed from %u to %u: messages are "
-		    "matched anew",
-		    replaced ? "destination" : "origin", replaced ? p->destination : p->origin,
-		    replaced ? p->sf.dest_uidvalidity : p->sf.origin_uidvalidity,
-		    replaced ? w->destination.status.uidvalidity
-			     : w->origin.status.uidvalidity);
 	r = drain(w, reterr);
-	if (r == 0)
-		r = replaced ? forget_all(w, reterr) : adopt_renumbered(w, reterr);
+	if (r == 0 && renumbered) {
+		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
+				w->origin.status.uidvalidity);
+		r = renumber_origin(w, reterr);
+	}
+	if (r == 0 && replaced) {
+		tell_renumbered(w, "destination", p->destination, p->sf.dest_uidvalidity,
+				w->destination.status.uidvalidity);
+		r = renumber_destination(w, reterr);
+	}
 	if (r == 0)
 		r = store_read_range(w->lane->origin, 1, 0, scan_wants(w), 0, reterr);
 	return r;
@@ -398,9 +417,11 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
-		r = check_listing(w, reterr);
+		r = folder_check_listing(w, true, seqset_count(&w->told), reterr);
 	if (r == 0 && (w->eager || w->fresh.n > 0 || !p->sf.complete))
 		r = remember_beginning(w, reterr);
+	if (r == 0)
+		r = renumber_recall(w, reterr);
 	if (r == 0)
 		r = adopt_intents(w, reterr);
 	if (r == 0)
@@ -467,6 +488,10 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
 	int r;
 
 	r = sync_once(l, p, since_mark(p), reterr);
+	if (r == -EAGAIN && reterr->scope == MM_SCOPE_FOLDER && !p->recounted) {
+		p->recounted = true;
+		r = sync_once(l, p, 0, reterr);
+	}
 	if (r == 0 && p->crowded && !crowded)
 		r = sync_once(l, p, 0, reterr);
 	return r;

@@ -152,6 +152,34 @@ static int settle_intent(struct folder_work *w, const struct match_item *it,
 	return flag_changes_add(w, it->uid, it->partner, it->flags, now->flags, reterr);
 }
 
+/* A server whose UIDNEXT was too high gave lower UIDs than the watermark: what is not found
+ * where it has to be is looked for below, before it is sent again. */
+static int match_below(struct folder_work *w, struct match_list *items, uint32_t lowest,
+		       struct mm_err *reterr)
+{
+	_cleanup_(match_done) struct match_list there = {0};
+	size_t n = 0, missing = 0;
+	int r;
+
+	for (size_t i = 0; i < items->n; i++)
+		missing += items->v[i].partner == 0;
+	if (missing == 0 || w->pair->sf.dest_seen >= lowest)
+		return 0;
+	r = read_candidates(w, w->pair->sf.dest_seen, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
+			    &there, reterr);
+	for (size_t i = 0; i < there.n; i++)
+		if (there.v[i].uid < lowest)
+			there.v[n++] = there.v[i]; /* without flags: nothing is owned */
+	there.n = n;
+	if (r < 0 || n == 0)
+		return r;
+	match_by_fingerprint(items, &there, false);
+	r = read_digests(w, w->lane->destination, &there, reterr);
+	if (r == 0)
+		match_by_digest(items, &there);
+	return r;
+}
+
 static int match_intents(struct folder_work *w, struct match_list *items, uint32_t lowest,
 			 struct mm_err *reterr)
 {
@@ -163,12 +191,13 @@ static int match_intents(struct folder_work *w, struct match_list *items, uint32
 			    &destination, reterr);
 	if (r < 0)
 		return r;
-	match_by_fingerprint(items, &destination, false);
+	match_by_fingerprint(items, &destination, MATCH_DOUBT);
 	r = read_digests(w, w->lane->destination, &destination, reterr);
 	if (r < 0)
 		return r;
 	match_by_digest(items, &destination);
-	return match_rewritten(w, items, &destination, reterr);
+	r = match_below(w, items, lowest, reterr);
+	return r < 0 ? r : match_rewritten(w, items, &destination, reterr);
 }
 
 int adopt_intents(struct folder_work *w, struct mm_err *reterr)

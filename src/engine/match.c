@@ -54,6 +54,13 @@ static int cmp_uid(const struct match_item *a, const struct match_item *b)
 	return a->uid < b->uid ? -1 : a->uid > b->uid;
 }
 
+static int cmp_digest_flags(const struct match_item *a, const struct match_item *b)
+{
+	int r = cmp_digest(a, b);
+
+	return r ? r : strcmp(a->flags ? a->flags : "", b->flags ? b->flags : "");
+}
+
 static int by_fingerprint(const void *x, const void *y)
 {
 	int r = cmp_fingerprint(x, y);
@@ -63,7 +70,7 @@ static int by_fingerprint(const void *x, const void *y)
 
 static int by_digest(const void *x, const void *y)
 {
-	int r = cmp_digest(x, y);
+	int r = cmp_digest_flags(x, y);
 
 	return r ? r : cmp_uid(x, y);
 }
@@ -104,10 +111,11 @@ static void pair_up(struct match_item *a, struct match_item *b)
 }
 
 static void decide_group(struct match_item *a, size_t na, struct match_item *b, size_t nb,
-			 bool trust)
+			 enum match_trust trust)
 {
-	bool certain = trust && na == 1 && nb == 1 && a->fingerprint.has_message_id &&
-		       !(a->has_digest && b->has_digest);
+	bool certain = trust != MATCH_DOUBT && na == 1 && nb == 1 &&
+		       a->fingerprint.has_message_id && !(a->has_digest && b->has_digest) &&
+		       (trust != MATCH_TRUST_SIZE || a->size == b->size);
 
 	if (certain) {
 		pair_up(a, b);
@@ -119,7 +127,7 @@ static void decide_group(struct match_item *a, size_t na, struct match_item *b, 
 		b[i].doubtful = true;
 }
 
-void match_by_fingerprint(struct match_list *a, struct match_list *b, bool trust)
+void match_by_fingerprint(struct match_list *a, struct match_list *b, enum match_trust trust)
 {
 	sort(a, by_fingerprint);
 	sort(b, by_fingerprint);
@@ -188,6 +196,7 @@ static bool is_left_with_date(const struct match_item *m)
 
 void match_by_digest(struct match_list *a, struct match_list *b)
 {
+	pair_open(a, b, by_digest, cmp_digest_flags, is_doubtful, false);
 	pair_open(a, b, by_digest, cmp_digest, is_doubtful, false);
 }
 
@@ -199,6 +208,11 @@ void match_by_header(struct match_list *a, struct match_list *b)
 void match_by_date(struct match_list *a, struct match_list *b)
 {
 	pair_open(a, b, by_date, cmp_date, is_left_with_date, true);
+}
+
+void match_sort(struct match_list *l)
+{
+	sort(l, by_uid);
 }
 
 struct match_item *match_find(struct match_list *l, uint32_t uid)

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reading many messages of one side, whatever number. */
+#include <string.h>
+
 #include "engine_internal.h"
 
 #define SET_MEMBERS_MAX 500
@@ -33,4 +36,41 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 			r = engine_cancel_error(reterr);
 	}
 	return r;
+}
+
+int keep_message(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	struct match_item *it = match_add(userdata);
+
+	if (!it)
+		return mm_err_oom(reterr);
+	it->uid = m->uid;
+	it->size = m->size;
+	it->fingerprint = m->fingerprint;
+	it->date = message_date(m->date);
+	it->flags = STEAL(m->flags);
+	return 0;
+}
+
+static int keep_digest(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	struct match_item *it = match_find(userdata, m->uid);
+
+	if (it) {
+		memcpy(it->digest, m->digest, sizeof(it->digest));
+		it->has_digest = true;
+	}
+	return 0;
+}
+
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+		 struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset uids = {0};
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].doubtful && !l->v[i].has_digest &&
+		    seqset_add(&uids, l->v[i].uid, l->v[i].uid) < 0)
+			return mm_err_oom(reterr);
+	return read_each(w, s, &uids, STORE_WANT_DIGEST, keep_digest, l, reterr);
 }

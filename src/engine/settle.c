@@ -102,7 +102,7 @@ static int drop_wrong_guesses(struct transfer *t, struct batch *b, struct mm_err
 static int conclude(struct transfer *t, struct batch *b, struct mm_err *reterr)
 {
 	struct folder_work *w = t->work;
-	int r = 0;
+	int r = transfer_look_below(t, b, reterr);
 
 	b->next = t->checked; /* written down even if the rest fails */
 	t->checked = b;
@@ -199,23 +199,33 @@ static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reter
 	if (!has_unseen(b))
 		return conclude(t, b, reterr);
 	r = look(t, b, reterr);
-	while (r == 0 && t->n_checking > CHECKS_MAX)
+	while (r == 0 && t->n_checking > t->checks)
 		r = end_check(t, reterr);
 	return r;
 }
 
 /* ---- answers ---- */
 
-/* UIDs told by the server, if they can be true. */
-static bool take_uids(struct transfer *t, struct batch *b, size_t first, size_t n,
-		      const struct store_put *put)
+/* UIDs told by the server, if they can be true: news, and nobody else's. 1: taken; 0; -errno.
+ */
+static int take_uids(struct transfer *t, struct batch *b, size_t first, size_t n,
+		     const struct store_put *put, struct mm_err *reterr)
 {
 	if (put->uidvalidity != t->work->destination.status.uidvalidity ||
 	    seqset_count(&put->uids) != n || put->uids.r[0].first < b->watermark)
-		return false;
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t uid = seqset_nth(&put->uids, i);
+		int r = transfer_is_claimed(t, b, uid);
+
+		if (r == 0)
+			r = state_owns(t->engine->state, t->work->pair->sf.id, uid, reterr);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	for (size_t i = 0; i < n; i++)
 		b->v[first + i].dest_uid = seqset_nth(&put->uids, i);
-	return true;
+	return 1;
 }
 
 /* Refused, looked for and not there: given up for this run. */
@@ -299,12 +309,13 @@ static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_er
 		store_put_done(&put);
 		return retry_one(t, b, i, reterr); /* once: there are no keywords then */
 	}
+	r = put.stored ? take_uids(t, b, i, 1, &put, reterr) : 0;
 	if (!put.stored)
 		r = give_up(t, &b->v[i], &put.error, reterr);
-	else if (!take_uids(t, b, i, 1, &put))
+	else if (r == 0)
 		r = transfer_look(t, b, reterr);
 	store_put_done(&put);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* A batch that was refused, in whole or in part. All other batches are settled first, so that
@@ -352,8 +363,10 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 			refused = true;
 			no_folder = no_folder || put.no_folder;
 			refusal = put.error;
-		} else if (r == 0 && !take_uids(t, b, i * each, each, &put)) {
-			must_look = true;
+		} else if (r == 0) {
+			r = take_uids(t, b, i * each, each, &put, reterr);
+			must_look = must_look || r == 0;
+			r = r < 0 ? r : 0;
 		}
 		store_put_done(&put);
 	}

@@ -17,7 +17,8 @@ static bool is_unchanged(const struct pair *p)
 	return sf->complete && o->known && o->modseq != 0 && o->modseq == sf->origin_modseq &&
 	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
 	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
-	       p->destination_status.uidvalidity == sf->dest_uidvalidity;
+	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
+	       p->destination_status.uidnext >= sf->dest_seen;
 }
 
 /* Two folders of one name in the origin's list would be copied into each other. */

@@ -285,6 +285,34 @@ static int keep_uid(void *userdata, struct message *m, struct mm_err *reterr)
 	return seqset_add(userdata, m->uid, m->uid) < 0 ? mm_err_oom(reterr) : 0;
 }
 
+/* Many at once have one cause (somebody deletes the folder): a line for all of them, or they
+ * would use up the errors that a run may have. */
+static int tell_unreadable(struct transfer *t, const struct seqset *there,
+			   struct mm_err *reterr)
+{
+	struct pair *p = t->work->pair;
+	const char *label = store_label(t->work->lane->origin);
+	uint64_t n = seqset_count(there);
+	struct mm_err e = {0};
+	int r = 0;
+
+	p->failed += n;
+	if (n > UNREADABLE_MAX) {
+		mm_err_set(&e, MM_SCOPE_FOLDER, MM_RETRY_LATER, -ENODATA,
+			   "%s: the server lists %llu messages but does not give their text",
+			   label, (unsigned long long)n);
+		mm_err_class(&e, MM_CLASS_REFUSED,
+			     "see whether the folder is still there; the next run tries again");
+		return engine_trouble(t->engine, p->origin, 0, &e, reterr);
+	}
+	mm_err_set(&e, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -ENODATA,
+		   "%s: the server lists the message but does not give its text", label);
+	mm_err_class(&e, MM_CLASS_REFUSED, "see whether a mail program can open it");
+	for (uint64_t i = 0; r == 0 && i < n; i++)
+		r = engine_trouble(t->engine, p->origin, seqset_nth(there, i), &e, reterr);
+	return r;
+}
+
 static int explain_missing(struct transfer *t, struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset missing = {0}, there = {0};
@@ -301,18 +329,7 @@ static int explain_missing(struct transfer *t, struct mm_err *reterr)
 	r = read_each(w, w->lane->origin, &missing, STORE_WANT_FLAGS, keep_uid, &there, reterr);
 	w->pair->skipped +=
 		seqset_count(&missing) - seqset_count(&there); /* deleted meanwhile */
-	for (uint64_t i = 0, n = seqset_count(&there); r == 0 && i < n; i++) {
-		struct mm_err e = {0};
-
-		mm_err_set(&e, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -ENODATA,
-			   "%s: the server lists the message but does not give its text",
-			   store_label(w->lane->origin));
-		mm_err_class(&e, MM_CLASS_REFUSED, "see whether a mail program can open it");
-		w->pair->failed++;
-		r = engine_trouble(t->engine, w->pair->origin, seqset_nth(&there, i), &e,
-				   reterr);
-	}
-	return r;
+	return r < 0 ? r : tell_unreadable(t, &there, reterr);
 }
 
 /* ---- the whole ---- */
@@ -326,7 +343,9 @@ static int init(struct transfer *t, struct folder_work *w, struct mm_err *reterr
 	t->batch_messages >>= MIN_OF(BATCH_SHRINK * w->pair->failures, 31U);
 	t->batch_messages = MAX_OF(t->batch_messages, (size_t)1);
 	/* Without UIDs in the answer what was stored is found by looking, batch by batch. */
-	t->window = t->features.tells_uids ? WINDOW_BATCHES : 0;
+	t->checks = t->features.batches ? CHECKS_MAX : CHECKS_SINGLES;
+	if (t->features.tells_uids)
+		t->window = t->features.batches ? WINDOW_BATCHES : WINDOW_SINGLES;
 	for (size_t i = 0; i < w->fresh.n; i++)
 		if (seqset_add(&t->left, w->fresh.r[i].first, w->fresh.r[i].last) < 0)
 			return mm_err_oom(reterr);

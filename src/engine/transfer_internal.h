@@ -11,11 +11,17 @@
 #define SINGLES_MAX        20 /* messages of a batch where each is a command of its own */
 #define BATCH_SHRINK       3  /* bits, for each session in a row that broke without progress */
 #define WINDOW_BATCHES     4  /* sent and unanswered while the next one fills */
+/* Where each message is a command, a session allows fewer at once (IMAP_WINDOW_MAX, counted
+ * from the oldest one that was not taken yet). */
+#define WINDOW_SINGLES 1
+#define CHECKS_SINGLES 1
 
 #define WINDOW_BYTES (1536 * 1024)
 
 #define LOOKS_MAX  3 /* before the server's word for a UID is doubted */
 #define CHECKS_MAX 6 /* looks on their way; no memory for bodies is needed by them */
+
+#define UNREADABLE_MAX 5 /* messages without text that are told one by one */
 
 /* Reading ahead. */
 #define READS_MAX    2
@@ -51,6 +57,7 @@ struct transfer {
 	struct store_features features;
 	size_t batch_messages;
 	size_t window;
+	size_t checks;
 
 	struct seqset left; /* not yet asked for */
 	struct seqset got;  /* received */
@@ -78,6 +85,11 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 /* ---- look.c ---- */
 /* Find the messages of a batch that have no UID yet. */
 int transfer_look(struct transfer *t, struct batch *b, struct mm_err *reterr);
+/* The same for what a server has confirmed and is not there: a UIDNEXT that was too high puts
+ * it below the watermark. */
+int transfer_look_below(struct transfer *t, struct batch *b, struct mm_err *reterr);
+/* Does a message of this transfer, not written down yet, have this UID? */
+bool transfer_is_claimed(const struct transfer *t, const struct batch *b, uint32_t uid);
 
 /* ---- settle.c ---- */
 /* Take the answer to the oldest batch and begin to look for its messages. */

@@ -110,15 +110,15 @@ static bool is_the_folder(struct lane *l, const struct pair *p)
 	return found;
 }
 
-static enum verdict judge(struct lane *l, struct pair *p, bool in_folder,
-			  const struct mm_err *err)
+/* p: NULL where it was the connecting or listing that failed. */
+static enum verdict judge(struct lane *l, struct pair *p, const struct mm_err *err)
 {
 	struct engine *e = l->engine;
 	uint64_t progress = atomic_load(&e->progress);
 
 	l->failures = progress == l->progress_mark ? l->failures + 1 : 1;
 	l->progress_mark = progress;
-	if (!in_folder || err->scope != MM_SCOPE_STORE || err->retry == MM_RETRY_NEVER)
+	if (!p || err->scope != MM_SCOPE_STORE || err->retry == MM_RETRY_NEVER)
 		return trouble_judge(err, l->failures, e->job->retry_attempts);
 
 	p->failures = p->progress == p->failures_mark ? p->failures + 1 : 1;
@@ -154,7 +154,7 @@ int lane_try_again(struct lane *l, struct mm_err *err)
 {
 	struct engine *e = l->engine;
 
-	if (judge(l, NULL, false, err) != VERDICT_RECONNECT)
+	if (judge(l, NULL, err) != VERDICT_RECONNECT)
 		return err->code;
 	engine_note(e, LOG_WARNING, "%s; connecting again", err->text);
 	lane_close(l);
@@ -169,7 +169,7 @@ static bool after_trouble(struct lane *l, struct pair *p, bool in_folder,
 {
 	struct engine *e = l->engine;
 
-	switch (judge(l, p, in_folder, err)) {
+	switch (judge(l, in_folder ? p : NULL, err)) {
 	case VERDICT_GO_ON:
 	case VERDICT_END_FOLDER:
 		return end_folder(l, p, err);

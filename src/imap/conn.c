@@ -187,8 +187,8 @@ static void untagged(struct imap *c, const struct imap_resp *r)
 	if (text_ieqn(r->word.p, r->word.n, "CAPABILITY"))
 		imap_set_caps(c, r->rest.p, (size_t)(r->rest.end - r->rest.p));
 	else if (text_ieqn(r->word.p, r->word.n, "ENABLED"))
-		c->qresync = memmem(r->rest.p, (size_t)(r->rest.end - r->rest.p), "QRESYNC",
-				    7) != NULL;
+		c->qresync = c->enabling && memmem(r->rest.p, (size_t)(r->rest.end - r->rest.p),
+						   "QRESYNC", 7) != NULL;
 	else if (text_ieqn(r->word.p, r->word.n, "FETCH"))
 		note_size(c, r);
 	imap_box_data(c, r);

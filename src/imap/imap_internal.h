@@ -67,7 +67,8 @@ struct imap {
 
 	unsigned caps;
 	bool caps_known;
-	bool qresync; /* ENABLEd */
+	bool enabling; /* ENABLE QRESYNC was said */
+	bool qresync;  /* ENABLEd */
 	uint64_t append_limit;
 	char delim;
 	char *prefix;

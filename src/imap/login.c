@@ -155,6 +155,7 @@ static int announce(struct imap *c, struct mm_err *reterr)
 		if (!cmd)
 			return -ENOBUFS;
 		cmd->forget = true;
+		c->enabling = true;
 		imap_put(c, "ENABLE QRESYNC");
 		imap_cmd_end(c);
 	}

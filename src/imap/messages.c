@@ -195,9 +195,11 @@ static int take_vanished(struct imap *c, const struct imap_resp *resp, struct se
 
 static int end_fetch(struct imap *c, struct imap_cmd *cmd, struct mm_err *reterr)
 {
+	/* Somebody deleted some of them meanwhile: the others have come (RFC 5530 §3). */
+	bool gone = cmd->status == IMAP_NO && strcasecmp(cmd->code, "EXPUNGEISSUED") == 0;
 	int r = 0;
 
-	if (cmd->status != IMAP_OK)
+	if (cmd->status != IMAP_OK && !gone)
 		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "cannot fetch messages", reterr);
 	imap_cmd_free(c, cmd);
 	return r;

@@ -288,6 +288,27 @@ bool imap_code_is(const struct imap_resp *r, const char *word, struct imap_curso
 	return true;
 }
 
+/* Two digits of a date whose form was checked; a blank counts as zero. */
+static unsigned two_digits(const char *s)
+{
+	return (*s == ' ' ? 0 : (unsigned)(*s - '0') * 10) + (unsigned)(s[1] - '0');
+}
+
+/* A server may take the command that carries such a date for nonsense, and the message behind
+ * it for commands. */
+static bool is_on_a_calendar(const char *s)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	unsigned day = two_digits(s);
+
+	for (const char *m = months; *m; m += 3)
+		if (text_ieqn(s + 3, 3, (const char[]){m[0], m[1], m[2], '\0'}))
+			return day >= 1 && day <= 31 && two_digits(s + 12) <= 23 &&
+			       two_digits(s + 15) <= 59 && two_digits(s + 18) <= 60 &&
+			       two_digits(s + 22) <= 23 && two_digits(s + 24) <= 59;
+	return false;
+}
+
 bool imap_date_ok(const char *s, size_t n)
 {
 	static const char form[] = "dd-aaa-dddd dd:dd:dd sdddd";
@@ -316,7 +337,7 @@ bool imap_date_ok(const char *s, size_t n)
 				return false;
 		}
 	}
-	return true;
+	return is_on_a_calendar(s);
 }
 
 static int fetch_modseq(struct imap_cursor *c, uint64_t *ret)
@@ -352,7 +373,10 @@ static int fetch_item(struct imap_cursor *c, const struct imap_str *item, struct
 	}
 	if (str_is(item, "RFC822.SIZE")) {
 		f->has_size = true;
-		return imap_take_u64(c, &f->size);
+		if (imap_take_u64(c, &f->size) < 0)
+			return -EPROTO;
+		f->size = MIN_OF(f->size, IMAP_BODY_MAX + 1);
+		return 0;
 	}
 	if (str_is(item, "MODSEQ")) {
 		f->has_modseq = true;
@@ -467,7 +491,7 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 		if (str_is(&item, "HIGHESTMODSEQ"))
 			st.modseq = v;
 		else if (str_is(&item, "SIZE"))
-			st.bytes = v;
+			st.bytes = v <= IMAP_MAILBOX_MAX ? v : 0;
 		else if (v > UINT32_MAX)
 			continue;
 		else if (str_is(&item, "UIDNEXT"))

@@ -13,6 +13,8 @@
  */
 
 #define IMAP_NESTING_MAX 32 /* parentheses in data that is skipped */
+/* STATUS SIZE: more than any folder holds; such sums stay far from the end of all numbers. */
+#define IMAP_MAILBOX_MAX (UINT64_C(1) << 45)
 
 /* A place in a line. */
 struct imap_cursor {
@@ -78,7 +80,7 @@ struct imap_fetch {
 	uint32_t uid; /* 0: not told */
 	bool has_flags, has_size, has_modseq, has_date, has_header, has_body;
 	struct imap_str flags;
-	uint64_t size;
+	uint64_t size; /* IMAP_BODY_MAX + 1 also for more */
 	uint64_t modseq;
 	char date[IMAP_DATE_MAX]; /* INTERNALDATE without quotes, checked against the grammar */
 	struct imap_str header;   /* BODY[HEADER.FIELDS (...)] */
@@ -89,7 +91,8 @@ struct imap_fetch {
 int imap_parse_fetch(const struct imap_resp *r, struct buf *scratch, struct imap_fetch *ret);
 
 /* True for `dd-Mon-yyyy hh:mm:ss +zzzz` with a blank allowed as first digit (RFC 9051 §9,
- * date-time). No arithmetic: the text is passed on as it is. */
+ * date-time) and numbers that a calendar and a clock can show. No arithmetic: the text is
+ * passed on as it is. */
 bool imap_date_ok(const char *s, size_t n);
 
 struct imap_list {

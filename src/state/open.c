@@ -36,7 +36,8 @@ static const char *const statements[ST_N] = {
 	[ST_GET] = "SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 AND uid = ?2",
 	/* With "=" in place of BETWEEN the index is searched for "> 0" alone, which is all of
 	 * the folder. */
-	[ST_OWNS] = "SELECT 1 FROM message WHERE folder = ?1 AND dest_uid BETWEEN ?2 AND ?2 "
+	[ST_OWNS] = "SELECT 1 FROM message WHERE folder IN (?1, -?1) AND dest_uid BETWEEN ?2 "
+		    "AND ?2 "
 		    "AND dest_uid > 0",
 	[ST_COUNT] = "SELECT count(*) FROM message INDEXED BY message_state "
 		     "WHERE folder = ?1 AND state = ?2 AND state <> 2",

@@ -12,7 +12,7 @@ from harness.imapclient import Client
 from crash_rig import (FOLDERS, KINDS, LONG, long_limit, points, rig_for, sample,
                        sweep_first_run, sweep_later_run)
 
-N_POINTS = {1: 100, 2: 10}  # in a short run, with so many connections
+N_POINTS = {1: 50, 2: 10}  # in a short run, with so many connections
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -38,6 +38,7 @@ static void parse_fetch(const struct imap_resp *r, const struct places *in, stru
 	check_str(in, f.flags);
 	check_str(in, f.header);
 	check_str(in, f.body);
+	REQUIRE(f.size <= IMAP_BODY_MAX + 1);
 	REQUIRE(!f.has_date || imap_date_ok(f.date, strnlen(f.date, sizeof(f.date))));
 }
 
@@ -54,8 +55,10 @@ static void parse_folders(const struct imap_resp *r, const struct places *in,
 		check_str(in, list.flags);
 		check_str(in, list.name);
 	}
-	if (imap_parse_status(r, scratch, &s, &status) == 0)
+	if (imap_parse_status(r, scratch, &s, &status) == 0) {
 		check_str(in, s);
+		REQUIRE(status.bytes <= IMAP_MAILBOX_MAX);
+	}
 	if (imap_parse_namespace(r, scratch, &s, &delim) == 0)
 		check_str(in, s);
 	if (imap_parse_quota(r, scratch, &quota) == 0)

@@ -106,6 +106,7 @@ class Mailmig:
         self.daemon = None
         self.status_text = ""
         self.status_texts = []
+        self.wrapper = []  # a program with its arguments that starts the tool
         self._notify = None
         self._listener = None
         os.mkdir(os.path.join(self.dir, "secrets"), 0o700)
@@ -262,7 +263,7 @@ class Mailmig:
     def popen(self, *args, **keys):
         keys.setdefault("stdout", subprocess.PIPE)
         keys.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen(self.command(*args), stdin=subprocess.DEVNULL,
+        return subprocess.Popen([*self.wrapper, *self.command(*args)], stdin=subprocess.DEVNULL,
                                 env=self._environment(), **keys)
 
     def ctl(self, *args, timeout=RUN_TIMEOUT):

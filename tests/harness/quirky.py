@@ -14,7 +14,13 @@ and its answer are passed on. More actions:
     alter REGEX => TEXT    the same for the messages in it, one by one, whatever their size becomes
     pass                   send the command on, relay the answer
     do                     send the command on, keep the answer back
+    count N TEXT           TEXT N times, $i in it being a number each time
+    flood TEXT             the octets of TEXT until the client is gone
+    drip SECONDS TEXT      the same, an octet each time, with such pauses
+    sip SECONDS N          read N octets each time, with such pauses, until the client is gone
+    reverse                the responses to this command come the other way round; before `pass`
     hangup                 end the connection to the client, and go on without it
+    consent                (on LITERAL …, last) the literal may come
     greet                  (at the connection) the real greeting
     from N                 (at the connection) what follows is for the N-th connection and later
                            ones; those before get the real greeting
@@ -22,6 +28,7 @@ and its answer are passed on. More actions:
 Before the first rule: the greeting, `edit` for all responses, and `without WORD …`: capabilities
 that are not offered."""
 
+import itertools
 import re
 import select
 import socket
@@ -32,7 +39,8 @@ from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
 ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
-           "pass", "do", "greet", "from", "starttls", "hangup", "alter")
+           "pass", "do", "greet", "from", "starttls", "hangup", "alter",
+           "consent", "count", "reverse", "flood", "drip", "sip")
 EDITS = ("edit", "edit1", "ask", "alter")
 
 
@@ -212,6 +220,8 @@ class _Connection:
             return None
         self.quirky.heard.append(text)
         self.play(actions, match, so_far, so_far.split(b" ", 1)[0].decode("latin-1"))
+        if ("consent", "") in actions:
+            return None
         return self.command()
 
     def response(self):
@@ -227,18 +237,21 @@ class _Connection:
                 return out
             out += self.answers.read(int(m.group(1)))
 
-    def forward(self, command, edits, relay):
+    def forward(self, command, edits, relay, reverse):
         # Consent was given already: with LITERAL+ the server needs none.
         self.server.sendall(re.sub(rb"\{(\d+)\}\r\n", rb"{\1+}\r\n", command))
         tag = command.split(b" ", 1)[0]
+        held = []
         while True:
             response = self.response()
             last = response.startswith(tag + b" ")
             response = self.mask(response)
             for edit in edits + self.script.edits:
                 response = edit(response)
-            if relay and response:
-                self.client.sendall(response)
+            if relay and response and reverse and not last:
+                held.insert(0, response)
+            elif relay and response:
+                self.client.sendall(b"".join(held) + response)
             if last:
                 return
 
@@ -253,16 +266,18 @@ class _Connection:
         return re.sub(rb"CAPABILITY [^\]\r]*", keep, response)
 
     def play(self, actions, match, command, tag):
-        edits = []
+        edits, reverse = [], False
         for word, value in actions:
-            if word in ("edit", "edit1"):
+            if word == "reverse":
+                reverse = True
+            elif word in ("edit", "edit1"):
                 edits.append(value)
             elif word == "ask":
                 command = value(command)
             elif word == "alter":
                 command = alter(command, value)
             elif word in ("pass", "do"):
-                self.forward(command, edits, word == "pass")
+                self.forward(command, edits, word == "pass", reverse)
             elif word == "greet" or (word == "from" and self.number < int(value)):
                 greeting = self.mask(self.greeting)
                 for edit in self.script.edits:
@@ -270,7 +285,7 @@ class _Connection:
                 self.client.sendall(greeting)
                 if word == "from":
                     return
-            elif word == "from":
+            elif word in ("from", "consent"):
                 continue
             else:
                 text = value.replace("$tag", tag)
@@ -290,6 +305,28 @@ class _Connection:
                 block = min(n, max(1, 65536 // len(octets)))
                 self.client.sendall(octets * block)
                 n -= block
+        elif word == "count":
+            n, _, piece = text.partition(" ")
+            octets, n = _unescape(piece), int(n)
+            for first in range(0, n, 1000):
+                self.client.sendall(b"".join(octets.replace(b"$i", b"%d" % i)
+                                             for i in range(first, min(n, first + 1000))))
+        elif word == "flood":
+            octets = _unescape(text)
+            octets *= max(1, 65536 // len(octets))
+            while not self.quirky.stopped.is_set():
+                self.client.sendall(octets)
+        elif word == "drip":
+            seconds, _, piece = text.partition(" ")
+            for octet in itertools.cycle(_unescape(piece)):
+                self.client.sendall(bytes((octet,)))
+                if self.quirky.stopped.wait(float(seconds)):
+                    break
+        elif word == "sip":
+            seconds, _, n = text.partition(" ")
+            while not self.quirky.stopped.wait(float(seconds)):
+                if not self.client.recv(int(n)):
+                    raise _End()
         elif word == "delay":
             self.quirky.stopped.wait(float(text))
         elif word == "silence":

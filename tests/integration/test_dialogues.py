@@ -9,6 +9,7 @@ A dialogue begins with the case, a line each:
     tls none|implicit|starttls   how it is reached (default: none)
     there FOLDER N               the first N messages of the folder (-N: the last ones) are at the
                                  destination already, without flags
+    attempts N                   in a row, before a run is given up (default: 2)
     global KEY VALUE             of the configuration; account KEY VALUE of the account; server
                                  KEY VALUE of the bad server's entry
     mark FOLDER FLAG…            flags that only the destination has, on all that is there already
@@ -39,15 +40,19 @@ import random
 import re
 import shlex
 import ssl
+import subprocess
 
 import pytest
 
-from harness import corpus
+from harness import corpus, scratch
 from harness.imapclient import Client, compare, fingerprint
+from harness.mailmig import build_dir
 from harness.quirky import Quirky, Script
 
 DIALOGUES = pathlib.Path(__file__).resolve().parents[1] / "dialogues"
 TIMEOUT = 50
+# Whatever a server says. AddressSanitizer has a shadow and a quarantine of its own.
+PEAK_MAX = (1024 if "asan" in str(build_dir()) else 64) * 1024 * 1024
 FOREIGN = b"Subject: was here before\r\nMessage-ID: <foreign@example.net>\r\n\r\nx\r\n"
 DATE = "01-Jan-2018 10:00:00 +0000"
 COUNTERS = ("copied", "present", "skipped", "failed", "flags_updated")
@@ -100,6 +105,7 @@ class Dialogue:
         self.there, self.options, self.steps = [], [], []
         self.marks = []
         self.changed = 0
+        self.attempts = 2
         self.words = set()
         self.finish = Step()
         step = None
@@ -125,6 +131,8 @@ class Dialogue:
                 self.marks.append((folder, flags))
             elif word == "changed":
                 self.changed = int(rest)
+            elif word == "attempts":
+                self.attempts = int(rest)
             elif word in ("extra", "lost-flags", "by-hand", "new-only"):
                 self.words.add(word)
             else:
@@ -152,6 +160,7 @@ class Case:
             for folder, flags in dialogue.marks:
                 for message in theirs.messages(folder):
                     theirs.store(folder, message.uid, "+FLAGS", *flags)
+        mm.globals["retry"] = {"attempts": dialogue.attempts, "max_delay": "1s"}
         self.account = {"limits": {"connections": 1}}
         for where, key, value in dialogue.options:
             if where == "global":
@@ -182,6 +191,7 @@ class Case:
         if step.change:
             self.change()
         code, events, done = self.mm.run_json(self.user, args=("--local",), timeout=TIMEOUT)
+        assert self.peak() < PEAK_MAX
         got = {"exit": code, "errors": len(done["errors"]),
                **{c: done[c] for c in COUNTERS}}
         shown = "%s\n%s" % (got, "\n".join(str(e) for e in done["errors"] + events[-3:-1]))
@@ -201,6 +211,11 @@ class Case:
                                                          "\n".join(h[:150] for h in bad.heard))
         assert done["result"] == "cancelled" or code != 0 or \
             done["copied"] + done["present"] + done["skipped"] + done["failed"] == self.total(), shown
+
+    def peak(self):
+        """Octets of memory that the largest process of the last run had at its height."""
+        with open(self.mm.wrapper[1], encoding="ascii") as f:
+            return int(f.read()) * 1024
 
     def total(self):
         with self.at("origin") as client:
@@ -266,10 +281,22 @@ def context(ca):
     return made
 
 
+@pytest.fixture(scope="module")
+def peak():
+    """peak.c, built."""
+    path = scratch.directory()
+    program = os.path.join(path, "peak")
+    subprocess.run([os.environ.get("CC", "cc"), "-O1", "-D_GNU_SOURCE", "-o", program,
+                    str(DIALOGUES.parent / "harness" / "peak.c")], check=True)
+    yield program
+    scratch.remove(path)
+
+
 # Where there is mail already, a first run goes another way.
 @pytest.mark.parametrize("occupied", [False, True], ids=["new", "occupied"])
 @pytest.mark.parametrize("path", sorted(DIALOGUES.glob("*.dlg")), ids=lambda p: p.stem)
-def test_dialogue(path, occupied, mm, origin, destination, user, ca):
+def test_dialogue(path, occupied, mm, origin, destination, user, ca, peak):
+    mm.wrapper = [peak, os.path.join(mm.dir, "peak")]
     dialogue = Dialogue(path)
     if occupied and "new-only" in dialogue.words:
         pytest.skip("for an empty destination only")

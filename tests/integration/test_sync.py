@@ -110,6 +110,20 @@ def test_servers_that_lack_things(make_pair, mm, origin, destination, lacking):
         assert far.violations == []
 
 
+def test_many_small_messages_one_by_one(make_pair, mm, origin, destination):
+    """More than may be in flight, each in a command of its own."""
+    corpus_of = {"INBOX": 150, "Archive": 70}
+    with Proxy(destination, without=["MULTIAPPEND"]) as far:
+        pair = make_pair(via_destination=far)
+        with pair.at_origin() as client:
+            for folder, n in corpus_of.items():
+                corpus.simple(client, folder, n, size=200)
+        mm.start()
+        assert pair.run()["copied"] == 220
+        pair.assert_equal()
+        assert not far.violations
+
+
 def test_special_use_folders_keep_their_names(make_pair, mm, ca, destination):
     """Role to role is `automap`, a later version: now every name stays as it is."""
     with Dovecot(fsync="never", ca=ca, users={}, special_use={"Gesendet": "\\Sent"}) as origin:

@@ -176,8 +176,8 @@ static const struct fetch_row fetch_rows[] = {
 	 -1, NULL, NULL, NO_BODY, NULL},
 	/* the last one counts */
 	{"(UID 6 UID 7 FLAGS (a) FLAGS (b))", 0, 7, "b", -1, -1, NULL, NULL, NO_BODY, NULL},
-	{"(UID 4294967295 RFC822.SIZE 18446744073709551615)", 0, 4294967295, NULL, -1, -1, NULL,
-	 NULL, NO_BODY, NULL},
+	{"(UID 4294967295 RFC822.SIZE 18446744073709551615)", 0, 4294967295, NULL,
+	 IMAP_BODY_MAX + 1, -1, NULL, NULL, NO_BODY, NULL},
 	/* nonsense */
 	{.in = "UID 7", .result = -EPROTO},
 	{.in = "(UID 7", .result = -EPROTO},
@@ -293,8 +293,8 @@ static void test_long_strings(void **state)
 static void test_dates(void **state)
 {
 	static const char *const good[] = {"01-Jan-2018 10:00:00 +0000",
-					   " 1-jan-0000 00:00:00 -9999",
-					   "99-XXX-9999 99:99:99 +9999"};
+					   " 1-jan-0000 00:00:00 -2359",
+					   "31-DEC-9999 23:59:60 +0000"};
 	static const char *const bad[] = {
 		"",
 		"1-Jan-2018 10:00:00 +0000",
@@ -307,6 +307,15 @@ static void test_dates(void **state)
 		"01-Jan-2018 10.00:00 +0000",
 		"01 Jan-2018 10:00:00 +0000",
 		"01-Jan-20\r\n 10:00:00 +0000",
+		"99-XXX-9999 99:99:99 +9999",
+		"00-Jan-2018 10:00:00 +0000",
+		"32-Jan-2018 10:00:00 +0000",
+		"01-anF-2018 10:00:00 +0000",
+		"01-Jan-2018 24:00:00 +0000",
+		"01-Jan-2018 10:60:00 +0000",
+		"01-Jan-2018 10:00:61 +0000",
+		"01-Jan-2018 10:00:00 +2400",
+		"01-Jan-2018 10:00:00 +0060",
 	};
 
 	for (size_t i = 0; i < ELEMENTS(good); i++)
@@ -405,6 +414,12 @@ static void test_status(void **state)
 		 "x",
 		 {.uidnext = 2, .uidvalidity = 3},
 		 0},
+		{"x (SIZE 35184372088832 HIGHESTMODSEQ 18446744073709551615)",
+		 "x",
+		 {.bytes = IMAP_MAILBOX_MAX, .modseq = UINT64_MAX},
+		 0},
+		{"x (SIZE 35184372088833)", "x", {0}, 0}, /* more than any folder holds */
+		{"x (SIZE 18446744073709551616)", NULL, {0}, -EPROTO},
 		{"x (MESSAGES)", NULL, {0}, -EPROTO},
 		{"x (MESSAGES 3", NULL, {0}, -EPROTO},
 		{"x MESSAGES 3", NULL, {0}, -EPROTO},

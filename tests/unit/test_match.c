@@ -72,14 +72,14 @@ static void test_match(void **state)
 	static const struct {
 		const char *what;
 		struct row a[6], b[6];
-		bool trust;
+		enum match_trust trust;
 		const char *by_fingerprint_a, *by_fingerprint_b; /* after the first step */
 		const char *a_end, *b_end;                       /* and after the second */
 	} rows[] = {
 		{"unique",
 		 {{1, '1', '-', 5}, {2, '2', '-', 5}},
 		 {{11, '2', '-', 5}, {12, '1', '-', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1-12 2-11",
 		 "11-2 12-1",
 		 "1-12 2-11",
@@ -87,24 +87,32 @@ static void test_match(void **state)
 		{"another size is no witness",
 		 {{1, '1', '-', 5}},
 		 {{11, '1', '-', 900}},
-		 true,
+		 MATCH_TRUST,
 		 "1-11",
 		 "11-1",
 		 "1-11",
 		 "11-1"},
+		{"another size at the same server is another message",
+		 {{1, '1', 'a', 5}, {2, '2', '-', 5}},
+		 {{11, '1', 'b', 900}, {12, '2', '-', 5}},
+		 MATCH_TRUST_SIZE,
+		 "1? 2-12",
+		 "11? 12-2",
+		 "1? 2-12",
+		 "11? 12-2"},
 		{"nothing in common",
 		 {{1, '1', 'a', 5}},
 		 {{11, '2', 'a', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1",
 		 "11",
 		 "1",
 		 "11"},
-		{"one side empty", {{1, '1', 'a', 5}}, {{0}}, true, "1", "", "1", ""},
+		{"one side empty", {{1, '1', 'a', 5}}, {{0}}, MATCH_TRUST, "1", "", "1", ""},
 		{"without trust the text decides",
 		 {{1, '1', 'a', 5}},
 		 {{11, '1', 'a', 5}},
-		 false,
+		 MATCH_DOUBT,
 		 "1?",
 		 "11?",
 		 "1-11",
@@ -112,7 +120,7 @@ static void test_match(void **state)
 		{"without trust another text is another message",
 		 {{1, '1', 'a', 5}},
 		 {{11, '1', 'b', 5}},
-		 false,
+		 MATCH_DOUBT,
 		 "1?",
 		 "11?",
 		 "1?",
@@ -120,7 +128,7 @@ static void test_match(void **state)
 		{"both texts known: they decide, trusted or not",
 		 {{1, '1', 'a', 5}},
 		 {{11, '1', 'b', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1?",
 		 "11?",
 		 "1?",
@@ -128,7 +136,7 @@ static void test_match(void **state)
 		{"one text known is none known",
 		 {{1, '1', 'a', 5}},
 		 {{11, '1', '-', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1-11",
 		 "11-1",
 		 "1-11",
@@ -136,7 +144,7 @@ static void test_match(void **state)
 		{"no Message-ID: the text decides",
 		 {{1, 'A', 'a', 5}},
 		 {{11, 'A', 'a', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1?",
 		 "11?",
 		 "1-11",
@@ -144,7 +152,7 @@ static void test_match(void **state)
 		{"no Message-ID, not read",
 		 {{1, 'A', '-', 5}},
 		 {{11, 'A', '-', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1?",
 		 "11?",
 		 "1?",
@@ -152,7 +160,7 @@ static void test_match(void **state)
 		{"doubled at the origin, one there",
 		 {{1, '1', 'a', 5}, {2, '1', 'a', 5}, {3, '1', 'a', 5}},
 		 {{11, '1', 'a', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1? 2? 3?",
 		 "11?",
 		 "1-11 2? 3?",
@@ -160,7 +168,7 @@ static void test_match(void **state)
 		{"doubled on a side and not read: nothing is certain",
 		 {{1, '1', '-', 5}, {2, '1', '-', 5}},
 		 {{11, '1', '-', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1? 2?",
 		 "11?",
 		 "1? 2?",
@@ -168,7 +176,7 @@ static void test_match(void **state)
 		{"doubled there, one at the origin",
 		 {{1, '1', 'a', 5}},
 		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1?",
 		 "11? 12?",
 		 "1-11",
@@ -176,7 +184,7 @@ static void test_match(void **state)
 		{"equal ones in ascending order",
 		 {{1, '1', 'a', 5}, {2, '1', 'a', 5}},
 		 {{11, '1', 'a', 5}, {12, '1', 'a', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1? 2?",
 		 "11? 12?",
 		 "1-11 2-12",
@@ -184,7 +192,7 @@ static void test_match(void **state)
 		{"one Message-ID, several texts",
 		 {{1, '1', 'a', 5}, {2, '1', 'b', 5}},
 		 {{11, '1', 'b', 5}, {12, '1', 'a', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1? 2?",
 		 "11? 12?",
 		 "1-12 2-11",
@@ -192,7 +200,7 @@ static void test_match(void **state)
 		{"equal text under different headers stays apart",
 		 {{1, '1', 'a', 5}, {2, '2', 'b', 5}, {3, '2', 'b', 5}},
 		 {{11, '1', '-', 5}, {12, '2', 'b', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "1-11 2? 3?",
 		 "11-1 12?",
 		 "1-11 2-12 3?",
@@ -200,7 +208,7 @@ static void test_match(void **state)
 		{"UIDs at the end of the range",
 		 {{4294967295, '1', '-', 5}},
 		 {{1, '1', '-', 5}},
-		 true,
+		 MATCH_TRUST,
 		 "4294967295-1",
 		 "1-4294967295",
 		 "4294967295-1",
@@ -231,6 +239,27 @@ static void test_match(void **state)
 	}
 }
 
+/* Of equal messages those with equal flags first: nothing changes that need not. */
+static void test_equal_flags_first(void **state)
+{
+	static const struct row two[] = {{1, '1', 'a', 5}, {2, '1', 'a', 5}, {0}};
+	static const struct row one[] = {{11, '1', 'a', 5}, {0}};
+	struct match_list a = {0}, b = {0};
+	char text[64];
+
+	fill(&a, two);
+	fill(&b, one);
+	a.v[0].flags = strdup("\\Flagged");
+	a.v[1].flags = strdup("\\Seen");
+	b.v[0].flags = strdup("\\Seen");
+	match_by_fingerprint(&a, &b, MATCH_DOUBT);
+	match_by_digest(&a, &b);
+	shown(&a, text, sizeof(text));
+	assert_string_equal(text, "1? 2-11");
+	match_done(&a);
+	match_done(&b);
+}
+
 /* Many of everything: as many pairs as the smaller side of each text has. */
 static void test_counts_stay_right(void **state)
 {
@@ -252,7 +281,7 @@ static void test_counts_stay_right(void **state)
 			fill(side ? &b : &a, rows);
 			count[side][header][text]++;
 		}
-		match_by_fingerprint(&a, &b, true);
+		match_by_fingerprint(&a, &b, MATCH_TRUST);
 		match_by_digest(&a, &b);
 		assert_sound(&a, &b);
 		for (size_t h = 0; h < 4; h++)
@@ -363,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_equal_flags_first),
 		cmocka_unit_test(test_counts_stay_right),
 		cmocka_unit_test(test_rewritten),
 		cmocka_unit_test(test_find),

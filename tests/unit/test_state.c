@@ -113,6 +113,8 @@ static void test_owns_and_count(void **state)
 	assert_int_equal(state_owns(s, id, 1002, NULL), 0);
 	assert_int_equal(state_owns(s, id, 0, NULL), 0); /* that of the intents: none */
 	assert_int_equal(state_owns(s, other, 1001, NULL), 0);
+	/* A row that is set aside owns its copy too. */
+	assert_int_equal(state_owns(s, state_aside(id), 1001, NULL), 1);
 	assert_int_equal(state_count(s, id, ROW_INTENT, &n, NULL), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(state_count(s, id, ROW_HELD, &n, NULL), 0);
