@@ -12,6 +12,8 @@ static const char *advice_for(const struct state *s, int r)
 		       "continues";
 	if (r == -ENOMEM)
 		return MM_ADVICE_MEMORY;
+	if (s->db && (sqlite3_extended_errcode(s->db) & 0xff) == SQLITE_BUSY)
+		return "another program has it open: wait for it, or see who (fuser -v FILE)";
 	if (s->aside)
 		return "check that disk; the next run recognises anew what is at the "
 		       "destination";
