@@ -27,6 +27,9 @@ def later(*names):
     return ("tests/integration/test_sync_changes.py", "-k", " or ".join(names))
 
 
+DAMAGE = ("tests/crash/test_damage.py",)
+STATE = ("tests/unit/test_programs.py", "-k", "test_state_damage")
+
 MUTANTS = (
     Mutant("no message is sent before its intent is on the disk", "src/engine/transfer.c",
            "r = transfer_commit(t, b, reterr);", "r = transfer_commit(t, NULL, reterr);", KILLS),
@@ -109,6 +112,24 @@ MUTANTS = (
     Mutant("one worker for an account", "src/state/open.c",
            "if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)", "if (s->lock_fd >= 0)",
            ("tests/unit/test_programs.py", "-k", "test_state")),
+    Mutant("a page of the state is what was written", "src/state/pages.c",
+           "return memcmp(page + PAGE_OCTETS - STATE_SUM_OCTETS, &sum, sizeof(sum)) == 0;",
+           "return true;", DAMAGE),
+    Mutant("a log of another file is not read into this one", "src/state/file.c",
+           "return rest->size == 0 || ahead <= (at_rest & 1 ? 1U : 2U) ? 0 : -EPROTO;", "return 0;",
+           DAMAGE),
+    Mutant("what a writing that did not end says of folders is not believed", "src/state/file.c",
+           "r = forget_marks(s);", "r = 0;", STATE),
+    Mutant("nor tables and indexes that differ", "src/state/file.c",
+           "return r < 0 ? r : check_order(s);", "return r;", STATE),
+    Mutant("a state is not taken for that of other mailboxes", "src/state/file.c",
+           "return r < 0 ? r : n == 1 ? 0 : -ESTALE;", "return r;",
+           ("tests/integration/test_state_lost.py", "-k", "other_mailbox")),
+    Mutant("an old log goes with its file", "src/state/file.c",
+           'parts[] = {"", "-wal", "-shm", "-journal", NULL}', 'parts[] = {"", NULL}', DAMAGE),
+    Mutant("a state that failed is not used again", "src/state/state.c",
+           "\ts->failed = true;\n", "",
+           ("tests/unit/test_programs.py", "-k", "test_state_file")),
     Mutant("a connection that breaks before the folders are listed is opened again",
            "src/engine/work.c", "if (judge(l, NULL, err) != VERDICT_RECONNECT)",
            "if (judge(l, NULL, err) != VERDICT_GO_ON)", CUTS),
