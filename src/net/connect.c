@@ -117,17 +117,21 @@ static const char *advice_for(CURLcode code, const struct stream_options *o)
 }
 
 /* What the time ran out for. */
-static const char *awaited(const struct stream *s, const struct stream_options *o)
+static const char *awaited(const struct stream *s)
 {
 	curl_off_t connected = 0, encrypted = 0;
 
 	(void)curl_easy_getinfo(s->curl, CURLINFO_CONNECT_TIME_T, &connected);
 	(void)curl_easy_getinfo(s->curl, CURLINFO_APPCONNECT_TIME_T, &encrypted);
+	if (s->tls_begun && encrypted == 0)
+		return "waiting for the TLS handshake";
 	if (connected == 0)
 		return "waiting for the connection";
-	if (o->tls == STREAM_TLS_IMPLICIT && encrypted == 0)
-		return "waiting for the TLS handshake";
-	return s->greeting ? "waiting for STARTTLS" : "waiting for the greeting";
+	if (!s->greeting)
+		return "waiting for the greeting";
+	/* Both are asked for by libcurl. */
+	return s->tls_begun || !s->capability ? "waiting for CAPABILITY reply"
+					      : "waiting for STARTTLS reply";
 }
 
 /* What happened, in words that are the same each time; libcurl's own name milliseconds. */
@@ -166,7 +170,7 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 
 		format_span(span, sizeof(span), o->timeout_usec);
 		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ETIMEDOUT,
-			   "%s: no answer for %s (%s)", o->label, span, awaited(s, o));
+			   "%s: no answer for %s (%s)", o->label, span, awaited(s));
 		return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
 	}
 	mm_err_set(reterr, MM_SCOPE_STORE, never || tls ? MM_RETRY_NEVER : MM_RETRY_LATER,
@@ -222,6 +226,7 @@ static CURLcode on_tls_context(CURL *h, void *context, void *userdata)
 	struct stream *s = userdata;
 
 	(void)h;
+	s->tls_begun = true;
 	SSL_CTX_set_default_read_buffer_len(context, STREAM_IN_MAX);
 	SSL_CTX_set_msg_callback(context, on_tls_record);
 	SSL_CTX_set_msg_callback_arg(context, s);

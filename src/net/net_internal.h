@@ -29,7 +29,8 @@ struct stream {
 	char *capability;
 	bool encrypted;
 	struct stream_tls_info tls;
-	SSL *ssl;         /* borrowed, only up to the hand-over */
+	SSL *ssl; /* borrowed, only up to the hand-over */
+	bool tls_begun;
 	bool tls_refused; /* the peer told why there is no TLS with it */
 	bool cut;         /* the peer has gone, or what it sent was garbled on its way */
 	bool pinned;

@@ -5,18 +5,16 @@ once; the next one has nothing to do. Points spread over the whole session usual
 with MAILMIG_LONG=1."""
 
 import collections
-import concurrent.futures
 import os
 import random
 import time
 
 import pytest
 
-from crash.world import World
+from crash.world import World, side_by_side
 from harness.line import Fault, Line
 
 LONG = bool(os.environ.get("MAILMIG_LONG"))
-SIDE_BY_SIDE = 8
 TIME_MAX = 30  # seconds, of a run whose waits add up to five
 
 # How many points of each kind in a short run; the distance between them in a long one, and up to
@@ -119,8 +117,7 @@ class Session:
 @pytest.mark.parametrize("side", ["origin", "destination"])
 def test_line_fails_at_each_octet(origin, destination, user, side, tls):
     session = Session(World(origin, destination, user), side, tls)
-    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        tried = list(pool.map(session.try_fault, session.faults()))
+    tried = side_by_side(session.try_fault, session.faults())
     wrong = [text for text, _ in tried if text]
     assert not wrong, "%d of %d:\n%s" % (len(wrong), len(tried), "\n\n".join(wrong))
     # The last octets of a session may not be needed: LOGOUT, and what TLS says at its end.

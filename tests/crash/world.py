@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One mailbox to copy, to as many new users of the destination as a test wants."""
 
+import concurrent.futures
 import itertools
 import random
 
@@ -11,6 +12,14 @@ from harness.mailmig import Mailmig
 DATE = "01-Jan-2018 10:00:00 +0000"
 GLOBALS = {"uncertain_wait": "300ms", "retry": {"attempts": 3, "max_delay": "1s"}}
 RUN_TIMEOUT = 50
+SIDE_BY_SIDE = 8
+
+
+def side_by_side(function, cases):
+    """function(case) for each, several at a time: most of their time is waiting. All of them are
+    tried; the first exception is raised. The list of results."""
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(pool.map(function, cases))
 
 
 def fill(client):

@@ -45,11 +45,12 @@ class Fault:
 class Line(Listener):
     """Relays every connection to `server`, to its TLS port or the one in clear.
 
+    window:  how many octets the kernel takes from a client before we do; default: many.
     octets:  {"up": n, "down": n}, all connections together.
     times:   when each connection came (monotonic); arrived: a semaphore, released for each.
     struck:  an Event: the fault has happened."""
 
-    def __init__(self, server, fault=None, tls=False):
+    def __init__(self, server, fault=None, tls=False, window=None):
         self.target = server
         self.tls = tls
         self.ca_file = server.ca_file
@@ -58,7 +59,7 @@ class Line(Listener):
         self.times = []
         self.arrived = threading.Semaphore(0)
         self.struck = threading.Event()
-        super().__init__()
+        super().__init__(window)
 
     def heal(self):
         """From now on nothing happens. What has stalled stays so."""
@@ -117,7 +118,8 @@ class _Relay:
         source, sink = self.ends[way]
         try:
             while True:
-                octets = source.recv(CHUNK)
+                slowly = self.trickle[way] > 0
+                octets = source.recv(self.fault.piece if slowly else CHUNK)
                 if not octets:
                     break
                 self.give(way, octets, sink)

@@ -24,13 +24,15 @@ class Listener:
     host = "localhost"
     ca_file = None
 
-    def __init__(self):
+    def __init__(self, window=None):
         self.connections = 0
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         self._threads = []
         self._sockets = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        if window:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         self.port = self.tls_port = self._listener.getsockname()[1]
         self.spawn(self._accept)
 

@@ -8,7 +8,6 @@ import collections
 import concurrent.futures
 import os
 import random
-import socket
 
 import pytest
 
@@ -52,6 +51,7 @@ MOMENTS = {
     "before-EXAMINE": ("origin", r' EXAMINE "?Work', 1),
     "before-SELECT": ("destination", r' SELECT "?Work', 1),
     "before-FETCH": ("origin", r" UID FETCH 1:", 1),
+    "before-the-texts": ("origin", r" UID FETCH .*BODY\.PEEK\[\]", 1),
     "in-mid-FETCH": ("origin", "down", N * SIZE // 2),
     "before-APPEND": ("destination", r' APPEND "?Work', 1),
     "between-batches": ("destination", r' APPEND "?Work', 21),
@@ -92,16 +92,6 @@ class Trigger:
         assert self.fired
 
 
-def hang_up(proxy):
-    """End the connections there are; others may come."""
-    with proxy.lock:
-        for sock in proxy.sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-
 # ---- changes ----
 
 def append_others(client):
@@ -113,6 +103,11 @@ def expunge_some(client):
     uids = [m.uid for m in client.messages(FOLDER)]
     for uid in uids[3:5] + uids[-3:-1]:
         client.expunge(FOLDER, uid)
+
+
+def expunge_new(client):
+    for m in client.messages(FOLDER)[-5:]:
+        client.expunge(FOLDER, m.uid)
 
 
 def change_flags(client):
@@ -289,6 +284,19 @@ def test_changed_in_mid_run(make_world, moment, side, change, again, kind):
     world.finish()
 
 
+def test_deleted_before_they_are_read(make_world):
+    """Listed, and gone when their text is asked for: skipped, not failed."""
+    world = make_world()
+    world.a_past()
+    trigger = Trigger(world.wires, "before-the-texts",
+                      lambda: world.act("origin", expunge_new))
+    code, done = world.run()
+    trigger.check()
+    assert (code, done["failed"], done["skipped"]) == (0, 0, 5), done
+    assert (done["copied"], done["present"]) == (N - 5, N + 1)
+    world.finish()
+
+
 # What must not even end the run: it connects again and goes on.
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("moment,again", [
@@ -301,7 +309,7 @@ def test_renumbered_and_cut_off_in_mid_run(make_world, moment, again, side):
 
     def act():
         world.act(side, renumber)
-        hang_up(world.wires[side])
+        world.wires[side].end_connections()
 
     trigger = Trigger(world.wires, moment, act)
     code, done = world.run()

@@ -121,7 +121,8 @@ def test_renumbered(filled, sides, way):
     change_both(filled)
     renumber(filled, SIDES[sides], way)
     done = run(filled)
-    assert (done["copied"], done["present"]) == (2, 24)
+    # Of two equal messages the one that did not change is recognised as such.
+    assert (done["copied"], done["present"], done["flags_updated"]) == (2, 24, 10)
     assert_as_expected(filled)
     done = run(filled)
     assert (done["copied"], done["present"], done["flags_updated"]) == (0, 26, 0)
@@ -181,7 +182,8 @@ def test_what_was_deleted_at_the_destination(filled):
     assert run(filled)["copied"] == 0
 
 
-def test_another_version_of_a_draft(filled):
+@pytest.mark.parametrize("sides", ["origin", "both"])
+def test_another_version_of_a_draft(filled, sides):
     """The same header, another text: no copy of it is at the destination."""
     first = b"From: a@b\r\nSubject: draft\r\nMessage-ID: <draft@x>\r\n\r\nOne thing\r\n"
     second = first.replace(b"One thing", b"Two things")
@@ -190,12 +192,14 @@ def test_another_version_of_a_draft(filled):
         client.append("Work", first, (), DATE)
         run(filled)
         client.expunge("Work", uid_of(client, "Work", first))
-        changes.renumber(client, "Work")
+        changes.leave(client)
+        renumber(filled, SIDES[sides], "made anew")
         client.append("Work", second, (), DATE)
         assert run(filled)["copied"] == 1
         client.append("Work", first, (), DATE)
         client.append("Work", third, (), DATE)
-        changes.renumber(client, "Work")
+        changes.leave(client)
+        renumber(filled, SIDES[sides], "made anew")
         assert run(filled)["copied"] == 1
     with filled.at_destination() as client:
         found = flags_of(client, "Work")

@@ -10,6 +10,12 @@ Mutant = collections.namedtuple("Mutant", "rule path old new tests")
 
 ORDER = ("tests/crash/test_order.py",)
 CUTS = ("tests/crash/test_cut.py",)
+BYTES = ("tests/crash/test_bytes.py",)
+STALLS = ("tests/crash/test_stall.py",)
+
+
+def pauses(name):
+    return ("tests/crash/test_backoff.py", "-k", name)
 
 
 def dialogue(*names):
@@ -92,4 +98,33 @@ MUTANTS = (
     Mutant("one daemon for a socket", "src/daemon/listen.c",
            "return r > 0 ? in_use(reterr, path) : r;", "return r < 0 ? r : 0;",
            daemon("at_once_on_one_socket")),
+    Mutant("a connection that breaks before the folders are listed is opened again",
+           "src/engine/work.c", "if (judge(l, NULL, err) != VERDICT_RECONNECT)",
+           "if (judge(l, NULL, err) != VERDICT_GO_ON)", CUTS),
+    Mutant("a cut in the TLS handshake is no refusal", "src/net/connect.c",
+           "s->cut && !s->tls_refused;", "false;", BYTES),
+    Mutant("what no attempt can mend is tried once", "src/engine/lane.c",
+           "a->error.retry != MM_RETRY_NEVER &&", "false &&", pauses("password")),
+    Mutant("there is a pause before each attempt", "src/engine/work.c",
+           "while (!engine_cancelled(e) && clock_usec() < until)", "while (false)",
+           pauses("grow")),
+    Mutant("the pauses grow", "src/engine/trouble.c", "delay > max_usec / 2 ? max_usec : 2 * delay",
+           "delay", pauses("grow")),
+    Mutant("the pauses have an upper end", "src/engine/trouble.c", "return MIN_OF(delay, max_usec);",
+           "return delay;", ("tests/unit/test_programs.py", "-k", "test_trouble")),
+    Mutant("the attempts come to an end", "src/engine/trouble.c",
+           "failures_in_a_row >= attempts", "failures_in_a_row > attempts", pauses("grow")),
+    Mutant("a cancel ends a pause", "src/engine/work.c",
+           "while (!engine_cancelled(e) && clock_usec() < until)", "while (clock_usec() < until)",
+           pauses("cancel")),
+    Mutant("what is found at the destination is progress", "src/engine/adopt.c",
+           "note_progress(w, n);", "", pauses("progress")),
+    Mutant("a broken line gets smaller batches", "src/engine/transfer_internal.h",
+           "#define BATCH_SHRINK       3", "#define BATCH_SHRINK       0", pauses("progress")),
+    Mutant("what came whole from an origin that broke goes on", "src/engine/transfer.c",
+           "q = submit(t, &late);", "q = 0;", pauses("progress")),
+    Mutant("silence has an end", "src/net/stream.c", "if (clock_usec() >= deadline)",
+           "if (clock_usec() >= deadline + 60 * USEC_PER_SEC)", STALLS),
+    Mutant("an answer that comes in octets has an end", "src/imap/budget.c",
+           "IMAP_RESPONSE_WAITS * b->timeout_usec", "100 * b->timeout_usec", STALLS),
 )
