@@ -60,8 +60,8 @@ struct state_folder {
  * else -errno; described.
  *
  * A file that is damaged or not of this account and these mailboxes is set aside under another
- * name and a new one begun: *ret_note (or NULL) is then a sentence that says so, owned. So is,
- * at the end, one whose damage was found later: the handle has failed then. */
+ * name and a new one begun: *ret_note (or NULL) is then a sentence that says so, owned. Damage
+ * that shows later is an error of its call as any other; the file is set aside then too. */
 int state_open(const char *state_dir, const char *account, const char *mailboxes, bool dry,
 	       struct state **ret, char **ret_note, struct mm_err *reterr);
 struct state *state_close(struct state *s);

@@ -244,7 +244,6 @@ bool state_file_is_damaged(const struct state *s)
 	switch (s->db ? sqlite3_extended_errcode(s->db) : SQLITE_OK) {
 	case SQLITE_IOERR_DATA: /* a checksum is wrong */
 	case SQLITE_IOERR_SHORT_READ:
-	case SQLITE_IOERR_CORRUPTFS:
 	/* An index did not have what its table has. */
 	case SQLITE_CONSTRAINT_UNIQUE:
 	case SQLITE_CONSTRAINT_PRIMARYKEY:

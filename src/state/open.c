@@ -124,17 +124,14 @@ int state_open(const char *state_dir, const char *account, const char *mailboxes
 
 struct state *state_close(struct state *s)
 {
-	_cleanup_(freep) char *aside = NULL;
-
 	if (!s)
 		return NULL;
 
 	state_file_close(s);
-	if (s->damaged && !s->dry)
-		(void)state_file_set_aside(s, &aside); /* else the next run does it */
 	closep(&s->lock_fd);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s->path);
+	free(s->aside);
 	free(s);
 	return NULL;
 }

@@ -12,9 +12,9 @@ static const char *advice_for(const struct state *s, int r)
 		       "continues";
 	if (r == -ENOMEM)
 		return "free some memory or run fewer jobs at once";
-	if (s->damaged)
-		return "it is set aside now, and the next run recognises anew what is at the "
-		       "destination; check that disk";
+	if (s->aside)
+		return "check that disk; the next run recognises anew what is at the "
+		       "destination";
 	return "check that disk, its room (df, df -i) and permissions; nothing is lost, the "
 	       "next "
 	       "run continues";
@@ -36,11 +36,18 @@ int state_failed(struct state *s, const char *what, struct mm_err *reterr)
 	bool no_memory = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
 	int r = full ? -ENOSPC : no_memory ? -ENOMEM : -EIO;
 
-	s->damaged = s->damaged || state_file_is_damaged(s);
+	/* Not before the next run, should that fail too. */
+	if (state_file_is_damaged(s) && !s->dry && !s->aside)
+		(void)state_file_set_aside(s, &s->aside);
 	s->failed = true;
-	mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r, "state %s: cannot %s: %s%s%s",
-		   s->path, what, s->damaged ? "the file is damaged" : sqlite3_errmsg(s->db),
-		   error ? ": " : "", error ? strerror(error) : "");
+	if (s->aside)
+		mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "state %s: cannot %s: the file is damaged and is set aside as %s",
+			   s->path, what, s->aside);
+	else
+		mm_err_set(&s->failure, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "state %s: cannot %s: %s%s%s", s->path, what, sqlite3_errmsg(s->db),
+			   error ? ": " : "", error ? strerror(error) : "");
 	mm_err_class(&s->failure, MM_CLASS_LOCAL, "%s", advice_for(s, r));
 	if (reterr)
 		*reterr = s->failure;

@@ -41,7 +41,7 @@ struct state {
 	bool dry;
 	bool failed;
 	struct mm_err failure; /* why */
-	bool damaged;          /* it goes when the handle does */
+	char *aside;           /* where the file went when it showed to be damaged */
 };
 
 /* ---- pages.c ---- */

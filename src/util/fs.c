@@ -136,20 +136,14 @@ int fs_remove_file(const char *path)
 
 /* ---- what is damaged ---- */
 
-/* A name beside path that is not taken yet. */
+/* The names sort by their times. */
 static char *name_aside(const char *path)
 {
+	uint64_t now = clock_wall_usec();
 	char when[32];
 
-	(void)clock_rfc3339(clock_wall_usec(), when, sizeof(when));
-	for (unsigned i = 0;; i++) {
-		char *to = i == 0 ? text_fmt("%s.damaged-%s", path, when)
-				  : text_fmt("%s.damaged-%s.%u", path, when, i);
-
-		if (!to || access(to, F_OK) < 0)
-			return to;
-		free(to);
-	}
+	(void)clock_rfc3339(now, when, sizeof(when));
+	return text_fmt("%s.damaged-%.19s.%06uZ", path, when, (unsigned)(now % USEC_PER_SEC));
 }
 
 /* Rename or, without `to`, remove a file and its companions. */

@@ -13,7 +13,7 @@ import pytest
 from crash_rig import LONG, Rig, change, long_limit, points
 from harness.imapclient import Client
 
-FLIPS = 400 if LONG else 3
+FLIPS = 120 if LONG else 3
 PAGE = 4096
 
 
@@ -57,10 +57,17 @@ class State:
             f.write(bytes([octet]))
 
     def block(self, rng, noise, path=None):
+        """Zeros or noise, where something else was."""
         path = path or self.path
-        at = rng.randrange(os.path.getsize(path))
-        n = min(rng.choice((8, 512, PAGE, 3 * PAGE)), os.path.getsize(path) - at)
-        self.write(at, rng.randbytes(n) if noise else bytes(n), path)
+        with open(path, "rb") as f:
+            before = f.read()
+        while True:
+            at = rng.randrange(len(before))
+            was = before[at:at + rng.choice((8, 512, PAGE, 3 * PAGE))]
+            now = rng.randbytes(len(was)) if noise else bytes(len(was))
+            if now != was:
+                break
+        self.write(at, now, path)
 
     def cut(self, rng, unit=1, path=None):
         path = path or self.path
@@ -135,10 +142,11 @@ KILLED = {
 
 def check(rig, state, noticed):
     """The run after, and the one after that."""
+    before = state.set_aside()
     code, done = rig.run(state.account)
     assert code == 0, done
     rig.assert_equal(state.account)
-    aside = state.set_aside()
+    aside = [f for f in state.set_aside() if f not in before]
     if noticed is not None:
         assert bool(aside) == noticed, (aside, done)
     assert len(aside) <= 1
@@ -205,3 +213,27 @@ def test_after_a_kill(rig):
         whole(rig, state)
 
     sweep(rig, KILLED, second, killed)
+
+
+@long_limit
+def test_killed_while_it_is_set_aside(rig):
+    """Between the names of the file and its log, and while the new one is begun."""
+    states = [State(rig, rig.account()) for _ in range(9)]
+    for state in states:
+        whole(rig, state)
+        state.keep()
+    with Client(rig.origin, rig.user) as client:
+        change(client)
+    for at, state in enumerate(states):
+        rig.run(state.account, 12)  # leaves a log, beside which the file is damaged
+        with open(state.wal, "ab") as f:
+            f.write(b"x")
+        state.write(0, b"no database")
+        code, _ = rig.run(state.account, at)
+        assert (code == 0) == (at == 0)
+        if at == 1:
+            assert rig.steps_taken() == ["before setting aside"] and not state.set_aside()
+        check(rig, state, None)
+        assert len(state.set_aside()) == 1
+        assert not [f for f in state.files() if f.endswith(("-wal", "-journal"))
+                    and ".damaged-" not in f]

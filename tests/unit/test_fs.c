@@ -2,6 +2,7 @@
 #include "unit.h"
 #include <limits.h>
 #include <mailmig/fs.h>
+#include <mailmig/text.h>
 
 static bool is_dir(const char *path)
 {
@@ -151,6 +152,32 @@ static void test_write_file(void **state)
 	assert_int_equal(fs_remove_file(path), -ENOENT);
 }
 
+static void test_set_aside(void **state)
+{
+	static const char *const parts[] = {"", "-wal", NULL};
+	char first[128] = "";
+
+	(void)unit_file("x.db.damaged-", "of nobody", 9, 0600); /* older than all */
+	for (unsigned i = 0; i < 5; i++) {
+		_cleanup_(freep) char *to = NULL, *wal = NULL;
+		char n = (char)('0' + i);
+
+		(void)unit_file("x.db", &n, 1, 0600);
+		if (i % 2 == 0)
+			(void)unit_file("x.db-wal", &n, 1, 0600);
+		assert_int_equal(fs_set_aside(unit_path("x.db"), parts, 2, &to), 0);
+		assert_true(access(unit_path("x.db"), F_OK) < 0);
+		assert_true(access(unit_path("x.db-wal"), F_OK) < 0);
+		wal = text_fmt("%s-wal", to);
+		assert_int_equal(access(to, F_OK), 0);
+		assert_int_equal(access(wal, F_OK), i % 2 == 0 ? 0 : -1);
+		if (i == 0)
+			(void)snprintf(first, sizeof(first), "%s", to);
+		assert_int_equal(access(first, F_OK), i < 2 ? 0 : -1);
+	}
+	assert_true(access(unit_path("x.db.damaged-"), F_OK) < 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, unit_dir_setup, unit_dir_teardown)
@@ -158,6 +185,7 @@ int main(void)
 		T(test_mkdir_p),         T(test_mkdir_p_relative), T(test_mkdir_p_link),
 		T(test_mkdir_p_refuses), T(test_read_file),        T(test_read_file_refuses),
 		T(test_free_bytes),      T(test_program_dir),      T(test_write_file),
+		T(test_set_aside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,7 +175,8 @@ static void test_changed_later(void **state)
 	assert_true(r < 0);
 	assert_int_equal(err.scope, MM_SCOPE_JOB);
 	assert_int_equal(err.cls, MM_CLASS_LOCAL);
-	assert_non_null(strstr(err.text, "damaged"));
+	assert_non_null(strstr(err.text, "damaged and is set aside as "));
+	assert_int_equal(access(strstr(err.text, "aside as ") + 9, F_OK), 0);
 	assert_true(state_begin(s, NULL) < 0);
 	(void)close(fd);
 	state_close(s);
@@ -361,13 +362,44 @@ static void test_no_file(void **state)
 	}
 }
 
+/* What may not be read is not damaged: it stays where it is. */
+static void test_not_ours_to_read(void **state)
+{
+	struct mm_err err = {0};
+	struct state *s = NULL;
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	make_many(10);
+	assert_int_equal(chmod(unit_path(DB), 0600), 0);
+	assert_int_equal(chown(unit_dir, 65534, 65534), 0);
+	assert_int_equal(chown(unit_path("accounts"), 65534, 65534), 0);
+	assert_int_equal(chown(unit_path("accounts/a@b.lock"), 65534, 65534), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (setuid(65534) < 0 ||
+		    state_open(unit_dir, "a@b", MAILBOXES, false, &s, NULL, &err) != -EACCES ||
+		    err.cls != MM_CLASS_LOCAL || !strstr(err.advice, "permissions"))
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_aside(), 0);
+	assert_false(is_refused(10));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_changed_octets),     TEST(test_pages_exchanged), TEST(test_cut_short),
-		TEST(test_changed_later),      TEST(test_killed),          TEST(test_log_lost),
-		TEST(test_log_of_another),     TEST(test_log_damaged),     TEST(test_no_file),
-		TEST(test_of_other_mailboxes),
+		TEST(test_changed_octets),   TEST(test_pages_exchanged),
+		TEST(test_cut_short),        TEST(test_changed_later),
+		TEST(test_killed),           TEST(test_log_lost),
+		TEST(test_log_of_another),   TEST(test_log_damaged),
+		TEST(test_no_file),          TEST(test_of_other_mailboxes),
+		TEST(test_not_ours_to_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
