@@ -8,7 +8,7 @@ import collections
 
 Mutant = collections.namedtuple("Mutant", "rule path old new tests")
 
-KILLS = ("tests/crash/test_kill.py",)
+ORDER = ("tests/crash/test_order.py",)
 CUTS = ("tests/crash/test_cut.py",)
 BYTES = ("tests/crash/test_bytes.py",)
 RENUMBERED = ("tests/integration/test_renumbered.py",)
@@ -23,6 +23,15 @@ def dialogue(*names):
     return ("tests/integration/test_dialogues.py", "-k", " or ".join(names))
 
 
+def stop(*names):
+    return ("tests/crash/test_stop.py", "-k", " or ".join(names))
+
+
+def daemon(*names):
+    return ("tests/integration/test_sync_crash.py", "tests/integration/test_daemon_life.py", "-k",
+            " or ".join(names))
+
+
 def later(*names):
     return ("tests/integration/test_sync_changes.py", "-k", " or ".join(names))
 
@@ -32,7 +41,18 @@ STATE = ("tests/unit/test_programs.py", "-k", "test_state_damage")
 
 MUTANTS = (
     Mutant("no message is sent before its intent is on the disk", "src/engine/transfer.c",
-           "r = transfer_commit(t, b, reterr);", "r = transfer_commit(t, NULL, reterr);", KILLS),
+           "r = transfer_commit(t, b, reterr);", "r = transfer_commit(t, NULL, reterr);",
+           stop("flags_change")),
+    Mutant("a commit is on the disk, not only with the kernel", "src/state/file.c",
+           "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL", ORDER),
+    Mutant("a folder is at its end when its messages are", "src/engine/folder.c",
+           "\tr = flag_changes_send(w, reterr);\n",
+           "\tr = remember(w, reterr);\n\tif (r == 0)\n\t\tr = flag_changes_send(w, reterr);\n",
+           stop("first_run")),
+    Mutant("flags are carried over before they are remembered", "src/engine/flagsync.c",
+           "\tqsort(f->v, f->n, sizeof(*f->v), by_change);\n",
+           "\tqsort(f->v, f->n, sizeof(*f->v), by_change);\n\tr = remember_flags(w, reterr);\n",
+           stop("later_run")),
     Mutant("what may have been sent is looked for before it is sent again",
            "src/engine/intents.c", "r = match_intents(w, &in.items, in.lowest, reterr);", "r = 0;",
            dialogue("rewritten-no-answer")),
@@ -55,7 +75,7 @@ MUTANTS = (
     Mutant("a message at the destination belongs to one of the origin only",
            "src/engine/adopt.c",
            "r = m.uid < from ? 1 : state_owns(e->state, w->pair->sf.id, m.uid, reterr);",
-           "r = m.uid < from;", KILLS),
+           "r = m.uid < from;", stop("each_message")),
     Mutant("what is there already is recognised before the first upload", "src/engine/adopt.c",
            "if (w->fresh.n == 0 || !may_have_unknown(w))", "if (true)",
            dialogue("there-already")),
@@ -95,12 +115,6 @@ MUTANTS = (
     Mutant("a message deleted before it was read is skipped", "src/engine/transfer.c",
            "w->pair->skipped +=", "w->pair->failed +=",
            ("tests/integration/test_changing_servers.py", "-k", "deleted_before")),
-    Mutant("what is written is on the disk before it counts", "src/state/file.c",
-           "PRAGMA synchronous = FULL;", "PRAGMA synchronous = OFF;",
-           ("tests/crash/test_order.py",)),
-    Mutant("a page is not believed without its checksum", "src/state/pages.c",
-           "return memcmp(page + PAGE_OCTETS - STATE_SUM_OCTETS, &sum, sizeof(sum)) == 0;",
-           "return true;", ("tests/crash/test_damage.py",)),
     Mutant("a state is of its own mailboxes", "src/state/file.c",
            "return r < 0 ? r : n == 1 ? 0 : -ESTALE;", "return r;",
            ("tests/crash/test_damage.py",)),
@@ -130,6 +144,15 @@ MUTANTS = (
     Mutant("a state that failed is not used again", "src/state/state.c",
            "\ts->failed = true;\n", "",
            ("tests/unit/test_programs.py", "-k", "test_state_file")),
+    Mutant("a worker ends with its daemon, answer or no answer", "src/worker/run.c",
+           "\t\t\tengine_abort(w->engine);\n", "", daemon("has_no_answer")),
+    Mutant("a new daemon waits for the worker of the old one", "src/daemon/schedule.c",
+           "if (clock_usec() >= d->orphans_until_usec)", "if (true)", daemon("has_no_answer")),
+    Mutant("one daemon for a state directory", "src/daemon/listen.c",
+           "\tif (r > 0) {\n", "\tif (r > 1) {\n", daemon("same_state")),
+    Mutant("one daemon for a socket", "src/daemon/listen.c",
+           "return r > 0 ? in_use(reterr, path) : r;", "return r < 0 ? r : 0;",
+           daemon("at_once_on_one_socket")),
     Mutant("a connection that breaks before the folders are listed is opened again",
            "src/engine/work.c", "if (judge(l, NULL, err) != VERDICT_RECONNECT)",
            "if (judge(l, NULL, err) != VERDICT_GO_ON)", CUTS),
