@@ -55,7 +55,7 @@ MUTANTS = (
            stop("later_run")),
     Mutant("what may have been sent is looked for before it is sent again",
            "src/engine/intents.c", "r = match_intents(w, &in.items, in.lowest, reterr);", "r = 0;",
-           dialogue("rewritten-no-answer")),
+           dialogue("rewritten-id-no-answer")),
     Mutant("a slow server gets its time", "src/engine/intents.c", "if (left > 0) {",
            "if (left > USEC_PER_SEC * 1000) {", dialogue("append-late")),
     Mutant("a server that rewrites messages is known by their header", "src/engine/intents.c",
