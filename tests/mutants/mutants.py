@@ -36,6 +36,10 @@ def later(*names):
     return ("tests/integration/test_sync_changes.py", "-k", " or ".join(names))
 
 
+def clock(name):
+    return ("tests/torture/test_clock.py", "-k", name)
+
+
 DAMAGE = ("tests/crash/test_damage.py",)
 STATE = ("tests/unit/test_programs.py", "-k", "test_state_damage")
 
@@ -212,4 +216,18 @@ MUTANTS = (
     Mutant("new messages are news whatever their mod-sequence", "src/engine/folder.c",
            "if (r == 0 && since && p->sf.origin_uidnext)", "if (false)",
            dialogue("origin-modseq-ahead")),
+    Mutant("a wait for an upload does not hang on the wall clock", "src/util/clock.c",
+           "read_clock(CLOCK_BOOTTIME)", "read_clock(CLOCK_REALTIME)", clock("between")),
+    Mutant("an upload of a killed worker may go on until the next look", "src/engine/intents.c",
+           "if (w->pair->sf.uncertain_usec)", "if (true)", clock("killed")),
+    Mutant("while a session goes on, its end is not written down", "src/engine/transfer.c",
+           "sf->uncertain_usec = 0;", "sf->uncertain_usec = 1;", clock("killed_later")),
+    Mutant("the newest run is the one that ended last", "src/history/history.c",
+           "\"ORDER BY rowid DESC LIMIT ?2\";", "\"ORDER BY started DESC LIMIT ?2\";",
+           clock("daemon")),
+    Mutant("a file is not begun where it has no room", "src/util/spool.c",
+           "if (room < p->min_free || room - p->min_free < s->size)", "if (false)",
+           ("tests/torture/test_spool_full.py", "-k", "no_room")),
+    Mutant("JSON without all its octets is not believed", "src/util/jsonio.c",
+           "lacked_memory || !p;", "false;", ("tests/unit/test_programs.py", "-k", "no_memory")),
 )
