@@ -101,7 +101,7 @@ const struct reply_row *reply_find(enum reply_place place, const char *text,
 {
 	for (size_t i = 0; i < reply_table_n; i++) {
 		const struct reply_row *row = &reply_table[i];
-		const char *rest = row->places & place ? after_text(row, text) : NULL;
+		const char *rest = (row->places & place) ? after_text(row, text) : NULL;
 		uint64_t wait = row->wait_usec;
 
 		if (!rest)
