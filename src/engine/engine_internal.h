@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "match.h"
+#include "throttle.h"
 
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
 #define SPOOL_MEMORY (10 * 1024 * 1024)
@@ -82,6 +83,7 @@ struct engine {
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
+	struct throttle throttle;
 	uint64_t n_errors;
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
