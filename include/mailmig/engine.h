@@ -46,7 +46,7 @@ struct engine_place {
 	const char *origin, *destination; /* canonical */
 	const struct folder_status *at_origin;
 	const struct folder_status *at_destination; /* NULL: it would be made */
-	bool doubled; /* another folder goes to the same place: this one would not be copied */
+	const char *refused; /* why it would not be copied, as the end of a sentence; or NULL */
 };
 
 /* The map of folders that a run would have, out of the lists of both sides. Pure. 0 or -ENOMEM.

@@ -62,6 +62,8 @@ int mm_err_set(struct mm_err *e, enum mm_scope scope, enum mm_retry retry, int c
 int mm_err_class(struct mm_err *e, enum mm_class cls, const char *advice_fmt, ...)
 	_printf_(3, 4);
 
+#define MM_ADVICE_MEMORY "free some memory or run fewer jobs at once"
+
 /* -ENOMEM as an error of the whole job. */
 int mm_err_oom(struct mm_err *e);
 

@@ -77,6 +77,8 @@ void stream_consume(struct stream *s, size_t n);
  * stream's error. */
 void stream_write(struct stream *s, const void *p, size_t n);
 void stream_write_spool(struct stream *s, struct spool *body);
+/* The caller has no memory for what comes next: nothing more goes out, as above. */
+void stream_write_nothing(struct stream *s);
 /* False from its first error on. */
 bool stream_usable(const struct stream *s);
 /* Octets queued and not yet handed to the kernel. */

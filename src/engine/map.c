@@ -70,6 +70,16 @@ void pairs_free(struct pair *v, size_t n)
 	free(v);
 }
 
+/* The i-th pair, which the one before it may stand in the way of. */
+static const char *why_not(const struct pair *p, size_t i)
+{
+	if (p->place == PAIR_DONE)
+		return "has a name that nobody can ask for";
+	return i > 0 && strcmp(p->destination, p[-1].destination) == 0
+		       ? "goes where another folder goes already"
+		       : NULL;
+}
+
 int engine_map(const struct job *job, const struct folder_list *origin,
 	       const struct folder_list *destination,
 	       void (*each)(void *userdata, const struct engine_place *p), void *userdata)
@@ -86,7 +96,7 @@ int engine_map(const struct job *job, const struct folder_list *origin,
 			.destination = p->destination,
 			.at_origin = &p->origin_status,
 			.at_destination = p->exists ? &p->destination_status : NULL,
-			.doubled = i > 0 && strcmp(p->destination, p[-1].destination) == 0,
+			.refused = why_not(p, i),
 		};
 
 		each(userdata, &place);

@@ -33,7 +33,7 @@ int engine_new(const struct job *job, const struct secret *origin,
 	e->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e->spool_dir = text_fmt("%s/spool", job->state_dir);
 	if (e->cancel_fd < 0 || !e->spool_dir ||
-	    spool_pool_new(SPOOL_MEMORY, e->spool_dir, &e->pool) < 0)
+	    spool_pool_new(SPOOL_MEMORY, e->spool_dir, job->min_free_bytes, &e->pool) < 0)
 		return -ENOMEM;
 	*ret = STEAL(e);
 	return 0;

@@ -69,14 +69,18 @@ static void give_back(struct lane *l, struct pair *p, bool done)
 static void end_job(struct lane *l, const struct mm_err *err)
 {
 	struct engine *e = l->engine;
+	bool first;
 
 	(void)pthread_mutex_lock(&e->lock);
+	first = !e->ending;
 	e->ending = true;
 	atomic_store(&e->cancel, true); /* the other lanes stop at their next message border */
 	(void)pthread_cond_broadcast(&e->changed);
 	(void)pthread_mutex_unlock(&e->lock);
-	l->result = err->code;
-	l->error = *err;
+	/* The first trouble is told: those of the other lanes follow from it. */
+	l->result = first ? err->code : engine_cancel_error(&l->error);
+	if (first)
+		l->error = *err;
 }
 
 /* Wait before connecting again; ends early when the run is cancelled. */

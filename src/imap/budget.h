@@ -11,10 +11,10 @@
  *
  * Everything is counted since the last answer to a command of ours (or consent to a literal),
  * of which there are no more than commands. Octets of bodies that were asked for are not
- * counted: their framing bounds them. Time is only what was spent waiting for this server;
- * octets of wanted bodies and of ours prolong it by what they take at the lowest bearable rate,
- * a message or folder that was asked for by a second. Lines that say nothing ("* OK Still
- * here") keep the stream from its time-out, but not a command for ever. */
+ * counted: their framing bounds them. Time is a debt: it grows while this server is waited for;
+ * octets of wanted bodies and of ours pay what they take at the lowest bearable rate, a message
+ * or folder that was asked for pays a second, and nothing is paid in advance. Lines that say
+ * nothing ("* OK Still here") keep the stream from its time-out, but not a command for ever. */
 
 /* Responses to one command: other clients may well change every message of a folder meanwhile.
  * HELD counts what there is: messages of the folder, folders of the list. */
@@ -43,11 +43,8 @@ struct imap_budget {
 	/* since the last answer */
 	uint64_t responses;
 	uint64_t octets;
-	uint64_t waited_usec;
-	uint64_t earned_usec;
-	/* since the first octet of the response that is arriving */
-	uint64_t response_waited_usec;
-	uint64_t response_earned_usec;
+	uint64_t debt_usec;
+	uint64_t response_debt_usec; /* of the one that is arriving */
 };
 
 /* An answer came, or the consent that was waited for. */

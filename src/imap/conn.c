@@ -59,13 +59,7 @@ static int body_begin(struct imap *c, struct mm_err *reterr)
 		return 0;
 
 	r = spool_new(c->pool, c->body_size, &c->body);
-	if (r < 0) {
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r,
-			   "cannot spool a message of %llu octets: %s",
-			   (unsigned long long)c->body_size, strerror(-r));
-		mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
-	}
-	return r;
+	return r < 0 ? spool_trouble(c->pool, c->body_size, r, reterr) : 0;
 }
 
 static int body_data(struct imap *c, struct mm_err *reterr)
@@ -79,12 +73,7 @@ static int body_data(struct imap *c, struct mm_err *reterr)
 		return mm_err_oom(reterr);
 	if (c->body)
 		r = spool_write(c->body, c->framer.data, c->framer.n);
-	if (r < 0) {
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r,
-			   "cannot write to the spool: %s", strerror(-r));
-		mm_err_class(reterr, MM_CLASS_LOCAL, "free space in the state directory");
-	}
-	return r;
+	return r < 0 ? spool_trouble(c->pool, c->body_size, r, reterr) : 0;
 }
 
 static int body_end(struct imap *c, struct mm_err *reterr)

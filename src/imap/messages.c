@@ -167,10 +167,7 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 	}
 	if (r < 0) {
 		message_done(&m);
-		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r, "cannot keep a message: %s",
-			   strerror(-r));
-		return mm_err_class(reterr, MM_CLASS_LOCAL,
-				    "free space in the state directory");
+		return spool_trouble(c->pool, c->body_size, r, reterr);
 	}
 	imap_budget_told(&c->budget);
 	*ret = m;

@@ -38,9 +38,10 @@ void imap_put(struct imap *c, const char *fmt, ...)
 	} else if (n >= 0) {
 		_cleanup_(freep) char *big = malloc((size_t)n + 1);
 
-		if (!big)
-			return; /* the command is cut: the server answers BAD, nothing is lost
-				 */
+		if (!big) { /* a command without some of its words may be a command, too */
+			stream_write_nothing(c->stream);
+			return;
+		}
 		va_start(ap, fmt);
 		(void)vsnprintf(big, (size_t)n + 1, fmt, ap);
 		va_end(ap);

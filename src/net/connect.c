@@ -23,7 +23,9 @@ int stream_global_init(struct mm_err *reterr)
 	const curl_version_info_data *v;
 	bool imaps = false;
 
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+	/* libcurl goes on with an OpenSSL that could not begin, and that then crashes. */
+	if (OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1 ||
+	    !OSSL_LIB_CTX_get0_global_default() || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		return mm_err_oom(reterr);
 
 	v = curl_version_info(CURLVERSION_NOW);
@@ -88,6 +90,8 @@ static bool is_tls_trouble(CURLcode code)
 static const char *advice_for(CURLcode code, const struct stream_options *o)
 {
 	switch (code) {
+	case CURLE_OUT_OF_MEMORY:
+		return MM_ADVICE_MEMORY;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return "check the server's host name and this machine's DNS";
 	case CURLE_COULDNT_RESOLVE_PROXY:
@@ -154,6 +158,7 @@ static const char *words_for(const struct stream *s, CURLcode code, const char *
 static int describe_failure(const struct stream *s, const struct stream_options *o,
 			    CURLcode code, const char *detail, struct mm_err *reterr)
 {
+	bool no_memory = code == CURLE_OUT_OF_MEMORY;
 	bool never = code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM;
 	bool cut = code == CURLE_SSL_CONNECT_ERROR && s->cut && !s->tls_refused;
 	bool tls = is_tls_trouble(code) && !cut;
@@ -174,10 +179,13 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 		return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
 	}
 	mm_err_set(reterr, MM_SCOPE_STORE, never || tls ? MM_RETRY_NEVER : MM_RETRY_LATER,
-		   tls ? -EKEYREJECTED : -ECONNREFUSED, "%s: %s", o->label,
+		   tls         ? -EKEYREJECTED
+		   : no_memory ? -ENOMEM
+			       : -ECONNREFUSED,
+		   "%s: %s", o->label,
 		   cut ? "the connection broke in the TLS handshake"
 		       : words_for(s, code, detail));
-	return mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
+	return mm_err_class(reterr, no_memory ? MM_CLASS_LOCAL : MM_CLASS_CONNECT, "%s",
 			    advice_for(cut ? CURLE_RECV_ERROR : code, o));
 }
 
@@ -235,6 +243,14 @@ static CURLcode on_tls_context(CURL *h, void *context, void *userdata)
 	return CURLE_OK;
 }
 
+/* Those that libcurl copies. Without one of them the mail would take another route, or trust
+ * another authority. */
+static void set_text(CURL *h, CURLoption option, const char *text, CURLcode *code)
+{
+	if (text && *code == CURLE_OK)
+		*code = curl_easy_setopt(h, option, text);
+}
+
 static void set_tls(CURL *h, struct stream *s, const struct stream_options *o)
 {
 	bool check = o->tls_verify && !o->tls_fingerprint;
@@ -247,26 +263,27 @@ static void set_tls(CURL *h, struct stream *s, const struct stream_options *o)
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, check ? 1L : 0L);
 	curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, check ? 2L : 0L);
 	curl_easy_setopt(h, CURLOPT_SSLVERSION, min);
+	/* One connection a handle: there is nothing to resume. */
+	curl_easy_setopt(h, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	curl_easy_setopt(h, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
 	curl_easy_setopt(h, CURLOPT_SSL_CTX_DATA, s);
-	if (o->tls_ca) {
-		curl_easy_setopt(h, CURLOPT_CAINFO, o->tls_ca);
+	if (o->tls_ca)
 		curl_easy_setopt(h, CURLOPT_CAPATH, NULL);
-	}
-	if (o->tls_client_cert)
-		curl_easy_setopt(h, CURLOPT_SSLCERT, o->tls_client_cert);
-	if (o->tls_client_key)
-		curl_easy_setopt(h, CURLOPT_SSLKEY, o->tls_client_key);
 }
 
-static void set_options(CURL *h, struct stream *s, const struct stream_options *o,
-			const char *url, char *errbuf)
+static CURLcode set_options(CURL *h, struct stream *s, const struct stream_options *o,
+			    const char *url, char *errbuf)
 {
-	curl_easy_setopt(h, CURLOPT_URL, url);
+	CURLcode code = CURLE_OK;
+
+	set_text(h, CURLOPT_URL, url, &code);
+	set_text(h, CURLOPT_PROTOCOLS_STR, "imap,imaps", &code);
+	set_text(h, CURLOPT_PROXY, o->proxy ? o->proxy : "", &code);
+	set_text(h, CURLOPT_CAINFO, o->tls_ca, &code);
+	set_text(h, CURLOPT_SSLCERT, o->tls_client_cert, &code);
+	set_text(h, CURLOPT_SSLKEY, o->tls_client_key, &code);
 	curl_easy_setopt(h, CURLOPT_PORT, (long)o->port);
 	curl_easy_setopt(h, CURLOPT_CONNECT_ONLY, 1L);
-	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "imap,imaps");
-	curl_easy_setopt(h, CURLOPT_PROXY, o->proxy ? o->proxy : "");
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, errbuf);
 	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_line);
@@ -279,6 +296,7 @@ static void set_options(CURL *h, struct stream *s, const struct stream_options *
 	curl_easy_setopt(h, CURLOPT_SERVER_RESPONSE_TIMEOUT,
 			 (long)MAX_OF(o->timeout_usec / USEC_PER_SEC, (uint64_t)1));
 	set_tls(h, s, o);
+	return code;
 }
 
 /* Compare the certificate that was shown with the one that was pinned. Nothing secret has been
@@ -348,8 +366,9 @@ int stream_connect(struct stream *s, const struct stream_options *o, struct mm_e
 		return mm_err_oom(reterr);
 
 	s->pinned = o->tls_fingerprint != NULL;
-	set_options(s->curl, s, o, url, errbuf);
-	code = curl_easy_perform(s->curl);
+	code = set_options(s->curl, s, o, url, errbuf);
+	if (code == CURLE_OK)
+		code = curl_easy_perform(s->curl);
 	/* errbuf lives on this stack, the handle longer. */
 	curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, NULL);
 	if (code != CURLE_OK)

@@ -51,7 +51,8 @@ struct stream {
 	struct chunk *head, *tail;
 	uint64_t queued;
 
-	int error; /* first error, -errno */
+	int error;  /* first error, -errno */
+	bool local; /* it is of this machine, not of the connection */
 	char error_text[256];
 };
 

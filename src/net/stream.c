@@ -126,12 +126,23 @@ static void stream_fail(struct stream *s, int error, const char *text)
 	text_clean(s->error_text, sizeof(s->error_text), text, strlen(text));
 }
 
+static void stream_fail_here(struct stream *s, int error, const char *text)
+{
+	s->local = s->local || !s->error;
+	stream_fail(s, error, text);
+}
+
+void stream_write_nothing(struct stream *s)
+{
+	stream_fail_here(s, -ENOMEM, "out of memory");
+}
+
 static struct chunk *chunk_add(struct stream *s)
 {
 	struct chunk *c = calloc(1, sizeof(*c));
 
 	if (!c) {
-		stream_fail(s, -ENOMEM, "out of memory");
+		stream_write_nothing(s);
 		return NULL;
 	}
 	c->text.secret = true; /* a login may be in it */
@@ -154,7 +165,7 @@ void stream_write(struct stream *s, const void *p, size_t n)
 	if (!c)
 		return;
 	if (buf_add(&c->text, p, n) < 0) {
-		stream_fail(s, -ENOMEM, "out of memory");
+		stream_write_nothing(s);
 		return;
 	}
 	s->queued += n;
@@ -187,7 +198,7 @@ static void fill_out(struct stream *s)
 		if (c->body) {
 			n = spool_read_at(c->body, c->offset, s->out + s->out_end, room);
 			if (n < 0) {
-				stream_fail(s, (int)n, "cannot read the spool");
+				stream_fail_here(s, (int)n, "cannot read the spool");
 				return;
 			}
 		} else {
@@ -338,11 +349,12 @@ static int describe_error(const struct stream *s, const char *what, struct mm_er
 		   s->error_text, what);
 	return mm_err_class(
 		reterr,
-		s->error == -ENOMEM      ? MM_CLASS_LOCAL
+		s->local                 ? MM_CLASS_LOCAL
 		: s->error == -ETIMEDOUT ? MM_CLASS_TIMEOUT
 					 : MM_CLASS_CONNECT,
 		"%s",
-		s->error == -ETIMEDOUT
+		s->error == -ENOMEM ? MM_ADVICE_MEMORY
+		: s->error == -ETIMEDOUT
 			? "the server or the network is slow: raise the server's timeout, "
 			  "or try again later"
 			: "the next run continues where this one ended");

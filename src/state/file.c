@@ -65,7 +65,7 @@ static int open_db(struct state *s, const char *path)
 	char size[40];
 
 	if (sqlite3_open_v2(path, &s->db, flags, state_vfs()) != SQLITE_OK)
-		return -EIO;
+		return s->db ? -EIO : -ENOMEM; /* none: not even for the handle */
 	(void)snprintf(size, sizeof(size), "PRAGMA page_size = %d", STATE_PAGE_OCTETS);
 	sqlite3_extended_result_codes(s->db, 1);
 	if (sql(s, size) < 0 || sql(s, setup) < 0)

@@ -11,7 +11,7 @@ static const char *advice_for(const struct state *s, int r)
 		return "free space on that file system; nothing is lost, the next run "
 		       "continues";
 	if (r == -ENOMEM)
-		return "free some memory or run fewer jobs at once";
+		return MM_ADVICE_MEMORY;
 	if (s->aside)
 		return "check that disk; the next run recognises anew what is at the "
 		       "destination";
@@ -265,8 +265,9 @@ int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr)
 	return run(s, ST_DELETE_ALL, "forget a folder", reterr);
 }
 
-/* Strings point into the statement and live until it is reset. */
-static void row_read(sqlite3_stmt *st, struct state_row *ret)
+/* Strings point into the statement and live until it is reset. -ENOMEM: SQLite had no memory
+ * to end one with its NUL. */
+static int row_read(sqlite3_stmt *st, struct state_row *ret)
 {
 	struct state_row row = {
 		.uid = (uint32_t)sqlite3_column_int64(st, 0),
@@ -291,7 +292,10 @@ static void row_read(sqlite3_stmt *st, struct state_row *ret)
 		row.fingerprint.has_message_id = fp[FINGERPRINT_OCTETS] != 0;
 		row.has_fingerprint = true;
 	}
+	if (!row.flags || (!row.reason && sqlite3_column_type(st, 10) != SQLITE_NULL))
+		return -ENOMEM;
 	*ret = row;
+	return 0;
 }
 
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
@@ -309,14 +313,12 @@ int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *r
 		(void)sqlite3_bind_int64(st, 2, uid);
 		rc = sqlite3_step(st);
 		if (rc == SQLITE_ROW) {
-			row_read(st, ret);
-			r = 1;
-			if (strings) {
+			r = row_read(st, ret);
+			if (r == 0 && strings) {
 				buf_reset(strings);
-				r = buf_adds(strings, ret->flags ? ret->flags : "") < 0
-					    ? -ENOMEM
-					    : 1;
+				r = buf_adds(strings, ret->flags);
 			}
+			r = r < 0 ? r : 1;
 			ret->flags = strings ? buf_str(strings) : NULL;
 			ret->reason = NULL;
 		} else if (rc != SQLITE_DONE) {
@@ -395,8 +397,9 @@ int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void
 				r = state_failed(s, "read messages", reterr);
 				break;
 			}
-			row_read(st, &row);
-			r = fn(userdata, &row);
+			r = row_read(st, &row);
+			if (r == 0)
+				r = fn(userdata, &row);
 		}
 		(void)sqlite3_reset(st);
 	}

@@ -57,7 +57,7 @@ int mm_err_class(struct mm_err *e, enum mm_class cls, const char *advice_fmt, ..
 int mm_err_oom(struct mm_err *e)
 {
 	(void)mm_err_set(e, MM_SCOPE_JOB, MM_RETRY_LATER, -ENOMEM, "out of memory");
-	(void)mm_err_class(e, MM_CLASS_LOCAL, "free some memory or run fewer jobs at once");
+	(void)mm_err_class(e, MM_CLASS_LOCAL, "%s", MM_ADVICE_MEMORY);
 	return -ENOMEM;
 }
 

@@ -2,6 +2,8 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <mailmig/fs.h>
+#include <mailmig/parse.h>
 #include <mailmig/spool.h>
 #include <mailmig/text.h>
 #include <pthread.h>
@@ -19,6 +21,7 @@ union chunk {
 
 struct spool_pool {
 	char *dir;
+	uint64_t min_free;
 	size_t max_chunks;
 	pthread_mutex_t lock; /* of what follows */
 	size_t n_used;
@@ -36,13 +39,15 @@ struct spool {
 	union chunk *chunks[];
 };
 
-int spool_pool_new(size_t max_bytes, const char *dir, struct spool_pool **ret)
+int spool_pool_new(size_t max_bytes, const char *dir, uint64_t min_free,
+		   struct spool_pool **ret)
 {
 	_cleanup_(spool_pool_freep) struct spool_pool *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
 	p->max_chunks = max_bytes / CHUNK_SIZE;
+	p->min_free = min_free;
 	pthread_mutex_init(&p->lock, NULL);
 	p->dir = text_dup(dir);
 	if (!p->dir)
@@ -129,6 +134,22 @@ static int open_unlinked(const char *dir)
 	return fd;
 }
 
+/* The size is a server's word: what it wants to fill the disk with is not even begun. */
+static int open_file(struct spool *s)
+{
+	const struct spool_pool *p = s->pool;
+	uint64_t room = 0;
+	int r;
+
+	r = fs_free_bytes(p->dir, &room);
+	if (r < 0)
+		return r;
+	if (room < p->min_free || room - p->min_free < s->size)
+		return -ENOSPC;
+	r = s->fd = open_unlinked(p->dir);
+	return MIN_OF(r, 0);
+}
+
 int spool_new(struct spool_pool *p, uint64_t size, struct spool **ret)
 {
 	_cleanup_(spool_unrefp) struct spool *s = NULL;
@@ -150,7 +171,7 @@ int spool_new(struct spool_pool *p, uint64_t size, struct spool **ret)
 	if (small)
 		r = take_chunks(s, n_chunks);
 	if (r == 0)
-		r = s->fd = open_unlinked(p->dir);
+		r = open_file(s);
 	if (r < 0)
 		return r;
 
@@ -257,4 +278,29 @@ ssize_t spool_read_at(const struct spool *s, uint64_t offset, void *p, size_t n)
 		done += (size_t)k;
 	}
 	return (ssize_t)done;
+}
+
+int spool_trouble(const struct spool_pool *p, uint64_t size, int r, struct mm_err *reterr)
+{
+	char need[32], have[32], keep[32];
+	uint64_t room = 0;
+
+	if (r == -ENOMEM)
+		return mm_err_oom(reterr);
+	format_size(need, sizeof(need), size);
+	if (r != -ENOSPC && r != -EDQUOT) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+			   "cannot keep a message of %s in %s: %s", need, p->dir, strerror(-r));
+		return mm_err_class(reterr, MM_CLASS_LOCAL,
+				    "check that disk; nothing is lost, the next run continues");
+	}
+	(void)fs_free_bytes(p->dir, &room); /* as good as none, then */
+	format_size(have, sizeof(have), room);
+	format_size(keep, sizeof(keep), p->min_free);
+	mm_err_set(
+		reterr, MM_SCOPE_JOB, MM_RETRY_LATER, r,
+		"no room for a message of %s: %s free on the file system of %s, min_free is %s",
+		need, have, p->dir, keep);
+	return mm_err_class(reterr, MM_CLASS_SAFETY,
+			    "free space there; nothing is lost, the next run continues");
 }

@@ -12,8 +12,9 @@
 
 /* What the map of the folders comes to. */
 struct tally {
-	size_t n, n_new, n_doubled;
-	char doubled[256]; /* the first of them */
+	size_t n, n_new, n_refused;
+	const char *why;   /* of the first that would not be copied */
+	char refused[256]; /* its name */
 	/* At least: what is at the origin beyond what lies in the folder of the same place. */
 	uint64_t least_bytes, least_messages;
 	uint64_t most_bytes, most_messages; /* all of it */
@@ -30,10 +31,12 @@ static void count_place(void *userdata, const struct engine_place *p)
 	const struct folder_status *there = p->at_destination ? p->at_destination : &none;
 	struct tally *t = userdata;
 
-	if (p->doubled) {
-		if (t->n_doubled++ == 0)
-			(void)text_clean(t->doubled, sizeof(t->doubled), p->origin,
+	if (p->refused) {
+		if (t->n_refused++ == 0) {
+			t->why = p->refused;
+			(void)text_clean(t->refused, sizeof(t->refused), p->origin,
 					 strlen(p->origin));
+		}
 		return;
 	}
 	t->n++;
@@ -49,14 +52,14 @@ static void check_map(struct checks *c, const struct job *job, const struct tall
 	bool cannot = t->n_new > 0 && !job->create;
 	struct check_line l;
 
-	check_begin(&l, cannot || t->n_doubled > 0 ? CHECK_WARN : CHECK_OK, NULL, "folder map",
+	check_begin(&l, cannot || t->n_refused > 0 ? CHECK_WARN : CHECK_OK, NULL, "folder map",
 		    "%zu folder%s, %zu %s at the destination", t->n, t->n == 1 ? "" : "s",
 		    t->n_new, cannot ? "missing" : "to be created");
-	if (t->n_doubled > 0) {
+	if (t->n_refused > 0) {
 		size_t used = strlen(l.text);
 
-		(void)snprintf(l.text + used, sizeof(l.text) - used,
-			       "; \"%s\" goes where another folder goes already", t->doubled);
+		(void)snprintf(l.text + used, sizeof(l.text) - used, "; \"%s\" %s", t->refused,
+			       t->why);
 		check_advise(&l, "rename it at the origin; ");
 	}
 	if (cannot)

@@ -362,7 +362,7 @@ void check_side_run(struct check_side *s)
 	if (check_name(s) < 0)
 		return;
 	/* No body is fetched, so nothing is ever spooled. */
-	if (spool_pool_new(0, s->job->state_dir, &pool) < 0) {
+	if (spool_pool_new(0, s->job->state_dir, 0, &pool) < 0) {
 		(void)mm_err_oom(&err);
 		check_trouble(&s->checks, s->job, s->endpoint, s->side, "connection", &err);
 		return;

@@ -170,15 +170,24 @@ static int refuse_config(int fd, char *const *lines, size_t n)
 	return mm_class_exit_code(MM_CLASS_CONFIG);
 }
 
+static int no_memory(void)
+{
+	mm_log(LOG_ERR, NULL, "out of memory; %s", MM_ADVICE_MEMORY);
+	return mm_class_exit_code(MM_CLASS_LOCAL);
+}
+
 static int run_account(const struct options *o)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 	struct config_errors errors = {0};
 	const struct config_account *a;
 	struct job job;
-	int code;
+	int r, code;
 
-	if (config_load(o->config, &c, &errors) < 0) {
+	r = config_load(o->config, &c, &errors);
+	if (r == -ENOMEM)
+		return no_memory();
+	if (r < 0) {
 		code = refuse_config(o->event_fd, errors.lines, errors.n);
 		config_errors_done(&errors);
 		return code;

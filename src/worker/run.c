@@ -3,6 +3,7 @@
  * for "cancel", signals, and the parent's end. */
 #include <mailmig/clock.h>
 #include <mailmig/jsonio.h>
+#include <mailmig/log.h>
 #include <mailmig/secret.h>
 #include <mailmig/text.h>
 #include <mailmig/vault.h>
@@ -225,8 +226,9 @@ int worker_run(const struct job *job, int fd, struct buf *said)
 	(void)run_engine(&w);
 	w.summary.finished_usec = clock_wall_usec();
 	exit_code = w.summary.exit_code;
-	(void)report_done(&w.reporter,
-			  &w.summary); /* nobody listens: the exit code still tells */
+	if (report_done(&w.reporter, &w.summary) < 0) /* nobody listens, or no memory for it */
+		mm_log(LOG_ERR, NULL, "the result of this run could not be told: %s",
+		       w.error.code ? w.error.text : run_result_name(w.summary.result));
 	run_summary_done(&w.summary);
 	buf_done(&w.in);
 	closep(&w.done_fd);

@@ -9,6 +9,8 @@ A dialogue begins with the case, a line each:
     tls none|implicit|starttls   how it is reached (default: none)
     there FOLDER N               the first N messages of the folder (-N: the last ones) are at the
                                  destination already, without flags
+    large N                      a message of N MiB more in INBOX at the origin
+    long                         only where long tests are wanted (MAILMIG_LONG)
     attempts N                   in a row, before a run is given up (default: 2)
     global KEY VALUE             of the configuration; account KEY VALUE of the account; server
                                  KEY VALUE of the bad server's entry
@@ -26,6 +28,8 @@ Then `run` begins each run against the bad server: its rules (harness/quirky.py)
     expect error TEXT            one of them holds it
     expect note TEXT             a log event holds it
     expect heard N REGEX         so many commands match
+    keep N                       before the run: all but N messages of each folder are lost at the
+                                 destination
     change                       before the run: more mail and other flags at the origin
 
 and `finish` what the healthy run after them must bring (exit 0 and all of the above).
@@ -78,12 +82,14 @@ class Step:
         self.errors = []
         self.notes = []
         self.heard = []
-        self.change = False
+        self.change, self.keep = False, None
 
     def add(self, line):
         word, _, rest = line.partition(" ")
         if word == "change":
             self.change = True
+        elif word == "keep":
+            self.keep = int(rest)
         elif word != "expect":
             self.script_lines.append(line)
         elif rest.startswith("error "):
@@ -105,7 +111,7 @@ class Dialogue:
         self.there, self.options, self.steps = [], [], []
         self.marks = []
         self.changed = 0
-        self.attempts = 2
+        self.attempts, self.large = 2, 0
         self.words = set()
         self.finish = Step()
         step = None
@@ -133,7 +139,9 @@ class Dialogue:
                 self.changed = int(rest)
             elif word == "attempts":
                 self.attempts = int(rest)
-            elif word in ("extra", "lost-flags", "by-hand", "new-only"):
+            elif word == "large":
+                self.large = int(rest)
+            elif word in ("extra", "lost-flags", "by-hand", "new-only", "long"):
                 self.words.add(word)
             else:
                 self.options.append((word, *shlex.split(rest)))
@@ -151,6 +159,9 @@ class Case:
         with self.at("origin") as ours, self.at("destination") as theirs:
             for folder, messages in mailbox().items():
                 fill(ours, folder, messages)
+            if dialogue.large:
+                fill(ours, "INBOX", [(corpus.plain(41, random.Random(7)) +
+                                      (b"x" * 70 + b"\r\n") * 14563 * dialogue.large, ())])
             if occupied:
                 for folder in mailbox():
                     fill(theirs, folder, [(FOREIGN, ())])
@@ -190,6 +201,8 @@ class Case:
         self.configure(bad)
         if step.change:
             self.change()
+        if step.keep is not None:
+            self.lose(step.keep)
         code, events, done = self.mm.run_json(self.user, args=("--local",), timeout=TIMEOUT)
         assert self.peak() < PEAK_MAX
         got = {"exit": code, "errors": len(done["errors"]),
@@ -228,6 +241,12 @@ class Case:
                 uid = client.messages(folder)[0].uid
                 client.store(folder, uid, "+FLAGS", "\\Answered", "later")
                 client.append(folder, corpus.plain(31, rng), (), DATE)
+
+    def lose(self, kept):
+        with self.at("destination") as client:
+            for folder in mailbox():
+                for message in client.messages(folder)[kept:]:
+                    client.expunge(folder, message.uid)
 
     def assert_not_doubled(self):
         """No message is more often there than it was at the origin."""
@@ -300,6 +319,8 @@ def test_dialogue(path, occupied, mm, origin, destination, user, ca, peak):
     dialogue = Dialogue(path)
     if occupied and "new-only" in dialogue.words:
         pytest.skip("for an empty destination only")
+    if "long" in dialogue.words and not os.environ.get("MAILMIG_LONG"):
+        pytest.skip("long")
     case = Case(dialogue, mm, origin, destination, user, ca, occupied)
     server = case.servers[dialogue.keys["side"]]
     tls = dialogue.keys["tls"]

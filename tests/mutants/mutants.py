@@ -11,6 +11,7 @@ Mutant = collections.namedtuple("Mutant", "rule path old new tests")
 ORDER = ("tests/crash/test_order.py",)
 CUTS = ("tests/crash/test_cut.py",)
 BYTES = ("tests/crash/test_bytes.py",)
+RENUMBERED = ("tests/integration/test_renumbered.py",)
 STALLS = ("tests/crash/test_stall.py",)
 
 
@@ -76,17 +77,28 @@ MUTANTS = (
            "if (w->fresh.n == 0 || !may_have_unknown(w))", "if (true)",
            dialogue("there-already")),
     Mutant("equal headers are no proof where there are several", "src/engine/match.c",
-           "certain = trust != MATCH_DOUBT && na == 1 && nb == 1 &&",
-           "certain = trust != MATCH_DOUBT &&",
+           "trust != MATCH_DOUBT && na == 1 && nb == 1 &&", "trust != MATCH_DOUBT &&",
            ("tests/unit/test_programs.py", "-k", "test_match")),
     Mutant("new UIDs of the origin are noticed", "src/engine/folder.c",
            "return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);",
-           "return false;",
-           dialogue("origin-uidvalidity-changes")),
+           "return false;", RENUMBERED),
     Mutant("new UIDs of the destination are noticed", "src/engine/folder.c",
            "return is_another(&w->destination.status, sf->dest_uidvalidity, sf->dest_seen);",
-           "return false;",
-           dialogue("uidvalidity-changes")),
+           "return false;", RENUMBERED),
+    Mutant("rows of a renumbered destination are bound to their copies",
+           "src/engine/renumber.c", "row.dest_uid = it ? it->partner : 0;", "", RENUMBERED),
+    Mutant("what is written is on the disk before it counts", "src/state/file.c",
+           "PRAGMA synchronous = FULL;", "PRAGMA synchronous = OFF;",
+           ("tests/crash/test_order.py",)),
+    Mutant("a page is not believed without its checksum", "src/state/pages.c",
+           "return memcmp(page + PAGE_OCTETS - STATE_SUM_OCTETS, &sum, sizeof(sum)) == 0;",
+           "return true;", ("tests/crash/test_damage.py",)),
+    Mutant("a state is of its own mailboxes", "src/state/file.c",
+           "return r < 0 ? r : n == 1 ? 0 : -ESTALE;", "return r;",
+           ("tests/crash/test_damage.py",)),
+    Mutant("no worker outlives its daemon", "src/daemon/worker.c",
+           "if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)",
+           "if (getppid() != parent)", daemon("killed_daemon")),
     Mutant("what was listed and is not told is not taken for absent", "src/engine/folder.c",
            "if (told >= said)", "if (true)", dialogue("origin-listing-incomplete")),
     Mutant("one worker for an account", "src/state/open.c",

@@ -247,12 +247,33 @@ static void test_endless_literals(void **state)
 	imap_framer_done(&f);
 }
 
+static void test_midway(void **state)
+{
+	static const char in[] = "* 1 FETCH (BODY[] {3}\r\nabc X {2}\r\nde)\r\n* OK\r\n";
+	struct imap_framer f = {0};
+	struct trace t = {0};
+
+	/* From the first octet of a response to its last, in text, bodies and literals. */
+	assert_false(imap_framer_midway(&f));
+	for (size_t i = 0; i < sizeof(in) - 1; i++) {
+		assert_int_equal(feed(&f, &t, &in[i], 1), 0);
+		assert_int_equal(imap_framer_midway(&f),
+				 in[i] != '\n' || in[i + 1] == 'a' || in[i + 1] == 'd');
+	}
+	buf_done(&t.out);
+	imap_framer_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),           cmocka_unit_test(test_every_split),
-		cmocka_unit_test(test_octet_by_octet), cmocka_unit_test(test_all_in_one_stream),
-		cmocka_unit_test(test_endless_line),   cmocka_unit_test(test_endless_literals),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_every_split),
+		cmocka_unit_test(test_octet_by_octet),
+		cmocka_unit_test(test_all_in_one_stream),
+		cmocka_unit_test(test_midway),
+		cmocka_unit_test(test_endless_line),
+		cmocka_unit_test(test_endless_literals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

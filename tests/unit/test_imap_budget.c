@@ -125,13 +125,37 @@ static void test_slow_reader(void **state)
 	assert_int_equal(taken_at(IMAP_RATE_MIN), 0);
 }
 
+/* What came fast is no credit for what comes slowly. */
+static void test_nothing_in_advance(void **state)
+{
+	struct imap_budget b = fresh(1);
+
+	assert_int_equal(imap_budget_waited(&b, 1, 100 * 1024 * 1024, false), IMAP_GO_ON);
+	assert_int_equal(imap_budget_body(&b, 100 * 1024 * 1024, true), IMAP_GO_ON);
+	imap_budget_told(&b);
+	assert_int_equal(imap_budget_waited(&b, IMAP_COMMAND_WAITS * TIMEOUT, 0, false),
+			 IMAP_GO_ON);
+	assert_int_equal(imap_budget_waited(&b, 1, 0, false), IMAP_TOO_SLOW);
+
+	/* A connection that stalls now and then is not slow. */
+	b = fresh(1);
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_int_equal(imap_budget_waited(&b, TIMEOUT - 1, 0, true), IMAP_GO_ON);
+		assert_int_equal(imap_budget_body(&b, 10 * IMAP_RATE_MIN, true), IMAP_GO_ON);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_flood_of_lines),  cmocka_unit_test(test_flood_of_octets),
-		cmocka_unit_test(test_endless_command), cmocka_unit_test(test_slow_listing),
-		cmocka_unit_test(test_dripping_line),   cmocka_unit_test(test_dripping_body),
+		cmocka_unit_test(test_flood_of_lines),
+		cmocka_unit_test(test_flood_of_octets),
+		cmocka_unit_test(test_endless_command),
+		cmocka_unit_test(test_slow_listing),
+		cmocka_unit_test(test_dripping_line),
+		cmocka_unit_test(test_dripping_body),
 		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_nothing_in_advance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

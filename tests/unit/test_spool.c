@@ -84,7 +84,7 @@ static void test_sizes(void **state)
 	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
 	unsigned files = count_open_files();
 
-	assert_int_equal(spool_pool_new(POOL, unit_dir, &p), 0);
+	assert_int_equal(spool_pool_new(POOL, unit_dir, 0, &p), 0);
 	assert_int_equal(spool_pool_room(p), POOL);
 	for (size_t i = 0; i < ELEMENTS(sizes); i++)
 		for (size_t j = 0; j < ELEMENTS(steps); j++) {
@@ -111,7 +111,7 @@ static void test_partly_written(void **state)
 	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
 	char back[20];
 
-	assert_int_equal(spool_pool_new(POOL, unit_dir, &p), 0);
+	assert_int_equal(spool_pool_new(POOL, unit_dir, 0, &p), 0);
 	for (size_t i = 0; i < ELEMENTS(sizes); i++) {
 		_cleanup_(spool_unrefp) struct spool *s = NULL;
 
@@ -132,7 +132,7 @@ static void test_full_pool_goes_to_files(void **state)
 	struct spool *s[6] = {0};
 	unsigned files = count_open_files();
 
-	assert_int_equal(spool_pool_new(POOL, unit_dir, &p), 0);
+	assert_int_equal(spool_pool_new(POOL, unit_dir, 0, &p), 0);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(spool_new(p, POOL / 4 - 1, &s[i]), 0);
 	assert_int_equal(spool_pool_room(p), 0);
@@ -162,7 +162,7 @@ static void test_references(void **state)
 	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
 	struct spool *s = NULL;
 
-	assert_int_equal(spool_pool_new(POOL, unit_dir, &p), 0);
+	assert_int_equal(spool_pool_new(POOL, unit_dir, 0, &p), 0);
 	assert_int_equal(spool_new(p, 10, &s), 0);
 	assert_ptr_equal(spool_ref(s), s);
 	assert_null(spool_unref(s));
@@ -178,7 +178,7 @@ static void test_no_memory_at_all(void **state)
 	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
 	_cleanup_(spool_unrefp) struct spool *s = NULL;
 
-	assert_int_equal(spool_pool_new(CHUNK - 1, unit_dir, &p), 0);
+	assert_int_equal(spool_pool_new(CHUNK - 1, unit_dir, 0, &p), 0);
 	assert_int_equal(spool_pool_room(p), 0);
 	assert_int_equal(spool_new(p, 100, &s), 0);
 	fill_and_compare(s, 100, 100);
@@ -205,7 +205,7 @@ static void test_threads(void **state)
 	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
 	pthread_t threads[4];
 
-	assert_int_equal(spool_pool_new(POOL, unit_dir, &p), 0);
+	assert_int_equal(spool_pool_new(POOL, unit_dir, 0, &p), 0);
 	for (size_t i = 0; i < ELEMENTS(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, use_the_pool, p), 0);
 	for (size_t i = 0; i < ELEMENTS(threads); i++) {
@@ -222,7 +222,7 @@ static void test_directory_is_gone(void **state)
 	_cleanup_(spool_pool_freep) struct spool_pool *p = NULL;
 	struct spool *s = NULL;
 
-	assert_int_equal(spool_pool_new(POOL, unit_path("none"), &p), 0);
+	assert_int_equal(spool_pool_new(POOL, unit_path("none"), 0, &p), 0);
 	assert_int_equal(spool_new(p, POOL, &s), -ENOENT);
 	assert_null(s);
 	assert_int_equal(spool_new(p, UINT64_MAX, &s), -ENOENT);

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker without a daemon, between two servers, whose machine fails."""
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+
+from harness import corpus, scratch
+from harness.imapclient import Client, compare
+from harness.mailmig import Mailmig, program
+
+LONG = bool(os.environ.get("MAILMIG_LONG"))
+TIMEOUT = 40
+DATE = "01-Jan-2018 10:00:00 +0000"
+FOLDERS = ("INBOX", "Archive", "Entwürfe")
+
+_numbers = itertools.count(1)
+
+
+def fill(client, large=0):
+    """11 messages in three folders, two of them equal, one with a header and flags that are longer
+    than a line; large: octets of one more."""
+    rng = random.Random(1)
+    corpus.simple(client, "INBOX", 3, flags=("\\Seen",))
+    corpus.simple(client, "Archive", 2, first=10, flags=("\\Flagged", "kept"))
+    client.create("Entwürfe")
+    twin = corpus.plain(20, rng, message_id=False)
+    for octets in (twin, twin, corpus.plain(21, rng, message_id=False)):
+        client.append("Entwürfe", octets, ("\\Draft",), DATE)
+    words = ["word%d%s" % (i, "x" * 60) for i in range(12)]
+    client.append("Archive", corpus.plain(22, rng, extra=b"X-Long: " + b"y" * 20000 + b"\r\n"),
+                  words, DATE)
+    client.append("INBOX", corpus.plain(23, rng, size=9000), (), DATE)
+    if large:
+        client.append("INBOX", corpus.plain(24, rng, size=large), ("\\Seen",), DATE)
+        client.append("INBOX", corpus.plain(25, rng), (), DATE)
+
+
+def change(client):
+    """More mail and other flags: what a later run has to do."""
+    rng = random.Random(2)
+    for folder in FOLDERS:
+        client.append(folder, corpus.plain(40, rng), (), DATE)
+        client.append(folder, corpus.plain(41, rng, message_id=False), ("\\Seen",), DATE)
+        for message in client.messages(folder)[:2]:
+            client.store(folder, message.uid, "+FLAGS", "\\Answered", "later")
+
+
+class Rig:
+    """A filled user of the origin; each account() of it has a new user at the destination.
+    keys: global ones of the configuration."""
+
+    def __init__(self, origin, destination, via=None, tls="none", large=0, **keys):
+        self.origin, self.destination = origin, destination
+        self.mm = Mailmig(**{"uncertain_wait": "300ms", **keys})
+        self.user = "tortured%d" % next(_numbers)
+        origin.add_user(self.user)
+        with Client(origin, self.user) as client:
+            fill(client, large)
+        self.mm.add_server("origin", origin, tls, timeout="2s")
+        self.mm.add_server("destination", via or destination, tls, timeout="2s")
+        self.endpoints = {}
+        self.ours = self.mm.endpoint("origin", self.user)
+
+    def account(self):
+        name = "%s-%d" % (self.user, next(_numbers))
+        self.destination.add_user(name)
+        self.endpoints[name] = self.mm.endpoint("destination", name)
+        return name
+
+    def configure(self, account):
+        """Of this account alone, so that each run reads as much as the others."""
+        self.mm.accounts = []
+        self.mm.add_account(account, self.ours, self.endpoints[account])
+        self.mm.write_config()
+
+    def popen(self, account, env=None, wrap=()):
+        """(process, our end of its socket); what it logs is in worker.log."""
+        self.configure(account)
+        mine, theirs = socket.socketpair()
+        with theirs, open(os.path.join(self.mm.dir, "worker.log"), "wb") as log:
+            process = subprocess.Popen(  # pylint: disable=consider-using-with
+                [*wrap, program("mailmig-worker"), "--config", self.mm.config, "--account", account,
+                 "--event-fd", str(theirs.fileno())], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **(env or {})},
+                pass_fds=[theirs.fileno()], preexec_fn=scratch.end_with_parent)
+        mine.settimeout(TIMEOUT)
+        return process, mine
+
+    def run(self, account, env=None, wrap=()):
+        """One worker: its exit code and its last event, {} when none came whole."""
+        process, mine = self.popen(account, env, wrap)
+        with mine:
+            try:
+                events = b"".join(iter(lambda: mine.recv(65536), b""))
+                code = process.wait(TIMEOUT)
+            finally:
+                process.kill()
+                process.wait()
+        try:
+            last = [json.loads(e) for e in events.split(b"\0")[:-1]]
+        except ValueError as e:
+            raise AssertionError("no event: %r" % events) from e
+        done = [e for e in last if e["event"] == "done"]
+        return code, done[-1] if done else {}
+
+    def log(self):
+        with open(os.path.join(self.mm.dir, "worker.log"), encoding="utf-8") as f:
+            return f.read()
+
+    def state_file(self, account):
+        return os.path.join(self.mm.state, "accounts", account + ".db")
+
+    def differences(self, account):
+        with Client(self.origin, self.user) as ours, Client(self.destination, account) as theirs:
+            return compare(ours, theirs, order=False)
+
+    def assert_equal(self, account):
+        found = self.differences(account)
+        assert not found, "\n".join(found)
+
+    def finish(self, account):
+        """The next run completes it, the one after has nothing to do."""
+        code, done = self.run(account)
+        assert code == 0, (done, self.log())
+        self.assert_equal(account)
+        code, done = self.run(account)
+        assert (code, done["copied"], done["flags_updated"]) == (0, 0, 0), done
+        self.assert_equal(account)
+
+    def close(self):
+        self.mm.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def points(total, n, seed):
+    """Of 1 … total: all in a long run, else n that are spread over it; the last one is in."""
+    if LONG:
+        return range(1, total + 1)
+    rng = random.Random(seed)
+    step = total / n
+    return sorted({min(total, int(i * step + rng.random() * step) + 1) for i in range(n)} | {total})
+
+
+@contextlib.contextmanager
+def saying(*what):
+    """Says at which point an assertion failed."""
+    try:
+        yield
+    except AssertionError as e:
+        raise AssertionError("%s: %s" % (" ".join(map(str, what)), e)) from e
+
+
+def is_signal(code):
+    return code < 0 or code - 128 in {int(s) for s in signal.Signals}
