@@ -7,6 +7,10 @@
 /* Monotonic microseconds: for deadlines and durations. */
 uint64_t clock_usec(void);
 
+/* Microseconds since this machine started, its sleep included: it can be compared over
+ * processes, and nobody can set it. */
+uint64_t clock_boot_usec(void);
+
 /* Microseconds since 1970, for people and records only; never for deciding what is lost. */
 uint64_t clock_wall_usec(void);
 

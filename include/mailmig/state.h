@@ -50,9 +50,12 @@ struct state_folder {
 	uint64_t origin_modseq;
 	uint32_t origin_messages;
 	uint32_t dest_uidvalidity;
-	uint32_t dest_seen;      /* destination UIDs below are all known to us */
-	uint64_t uncertain_usec; /* wall clock of the newest intent; only bounds a wait */
-	bool complete;           /* the last pass ended with nothing left to do */
+	uint32_t dest_seen; /* destination UIDs below are all known to us */
+	/* clock_boot_usec() when the last session ended in which an upload may have been left
+	 * without its answer; only for a wait. 0: such a session goes on, or nobody saw it end.
+	 */
+	uint64_t uncertain_usec;
+	bool complete; /* the last pass ended with nothing left to do */
 };
 
 /* Open or create. mailboxes: those of the account at both ends, as text; dry: nothing is ever

@@ -201,6 +201,9 @@ void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset
 
 /* ---- intents.c ---- */
 int adopt_intents(struct folder_work *w, struct mm_err *reterr);
+/* How long an upload without an answer may still appear: the session ended at `since`, it is
+ * `now` (both clock_boot_usec(), perhaps of another boot). */
+uint64_t uncertain_left(uint64_t since, uint64_t now, uint64_t wait);
 
 /* ---- renumber.c: UIDs that have lost their meaning ---- */
 int renumber_origin(struct folder_work *w, struct mm_err *reterr);

@@ -88,6 +88,7 @@ static void count_batch(struct transfer *t, const struct batch *b)
  * Only after it may the batch be sent, and only after it is anything counted as copied. */
 int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *reterr)
 {
+	struct state_folder *sf = &t->work->pair->sf;
 	struct state *s = t->engine->state;
 	struct batch *b;
 	int r;
@@ -102,9 +103,10 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 			r = settle_row(t, &b->v[i], reterr);
 	for (size_t i = 0; r == 0 && intent && i < intent->n; i++)
 		r = put_intent(t, intent, &intent->v[i], reterr);
-	if (r == 0 && intent) {
-		t->work->pair->sf.uncertain_usec = clock_wall_usec();
-		r = state_folder_put(s, &t->work->pair->sf, reterr);
+	/* From now on, until note_end(), something may be on its way. */
+	if (r == 0 && intent && sf->uncertain_usec) {
+		sf->uncertain_usec = 0;
+		r = state_folder_put(s, sf, reterr);
 	}
 	if (r < 0) {
 		state_rollback(s);
@@ -336,7 +338,8 @@ static int explain_missing(struct transfer *t, struct mm_err *reterr)
 
 static int init(struct transfer *t, struct folder_work *w, struct mm_err *reterr)
 {
-	*t = (struct transfer){.work = w, .engine = w->lane->engine};
+	*t = (struct transfer){
+		.work = w, .engine = w->lane->engine, .doubt_usec = w->pair->sf.uncertain_usec};
 	store_features(w->lane->destination, &t->features);
 	/* The more often the session broke, the less is at stake. */
 	t->batch_messages = t->features.batches ? BATCH_MESSAGES_MAX : SINGLES_MAX;
@@ -373,14 +376,15 @@ static void done(struct transfer *t)
 	seqset_done(&t->got);
 }
 
-/* Batches were on their way when the session ended: from now on their messages may still appear
- * at the destination for a while. */
-static void note_doubt(struct transfer *t)
+/* After r < 0 batches may be on their way: from now on their messages may still appear at the
+ * destination for a while. Else all are settled, and only older doubts are left. */
+static void note_end(struct transfer *t, int r)
 {
-	struct mm_err ignored; /* the time of the intent stays, which is a shorter wait */
+	struct mm_err ignored; /* it stays 0, and the wait begins with the next look */
 
-	t->work->pair->sf.uncertain_usec = clock_wall_usec();
-	(void)save_folder(t->work, &ignored);
+	t->work->pair->sf.uncertain_usec = r < 0 ? clock_boot_usec() : t->doubt_usec;
+	if (r < 0)
+		(void)save_folder(t->work, &ignored);
 }
 
 /* Reading has ended, with r: can the destination still bring to its end what is on its way? */
@@ -427,8 +431,8 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 			(void)transfer_commit(&t, NULL, &late);
 		}
 		/* The batch whose answer did not come is in no list any more. */
-		if (r < 0 && t.sent)
-			note_doubt(&t);
+		if (t.sent)
+			note_end(&t, r);
 		if (r == 0)
 			r = explain_missing(&t, reterr);
 	}

@@ -59,9 +59,10 @@ struct transfer {
 	size_t window;
 	size_t checks;
 
-	struct seqset left; /* not yet asked for */
-	struct seqset got;  /* received */
-	uint64_t retries;   /* messages that an earlier run tried in vain */
+	struct seqset left;  /* not yet asked for */
+	struct seqset got;   /* received */
+	uint64_t retries;    /* messages that an earlier run tried in vain */
+	uint64_t doubt_usec; /* uncertain_usec of earlier sessions */
 	bool sent; /* something was: its outcome may be uncertain when the session ends */
 	bool told_lost_flags;
 	bool told_altered;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history_internal.h"
 
-#include <jansson.h>
+#include <mailmig/jsonio.h>
 #include <string.h>
 
 char *history_errors_to_text(const struct run_summary *s)
@@ -11,7 +11,7 @@ char *history_errors_to_text(const struct run_summary *s)
 
 	if (!o)
 		return NULL;
-	return json_is_array(errors) ? json_dumps(errors, JSON_COMPACT) : strdup("[]");
+	return json_is_array(errors) ? jsonio_text(errors) : strdup("[]");
 }
 
 static int add_error(struct run_summary *s, const json_t *e)

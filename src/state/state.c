@@ -12,12 +12,13 @@ static const char *advice_for(const struct state *s, int r)
 		       "continues";
 	if (r == -ENOMEM)
 		return MM_ADVICE_MEMORY;
+	if (s->db && (sqlite3_extended_errcode(s->db) & 0xff) == SQLITE_BUSY)
+		return "another program has it open: wait for it, or see who (fuser -v FILE)";
 	if (s->aside)
 		return "check that disk; the next run recognises anew what is at the "
 		       "destination";
 	return "check that disk, its room (df, df -i) and permissions; nothing is lost, the "
-	       "next "
-	       "run continues";
+	       "next run continues";
 }
 
 /* Of the file system, when it was that; else 0. (Where a file cannot be made it is of SQLite's

@@ -10,13 +10,18 @@ static uint64_t read_clock(clockid_t id)
 {
 	struct timespec ts = {0};
 
-	(void)clock_gettime(id, &ts); /* both clocks exist on every Linux */
+	(void)clock_gettime(id, &ts); /* these clocks exist on every Linux */
 	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
 uint64_t clock_usec(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_boot_usec(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
 }
 
 uint64_t clock_wall_usec(void)
