@@ -124,7 +124,7 @@ MUTANTS = (
            ("tests/crash/test_damage.py",)),
     Mutant("no worker outlives its daemon", "src/daemon/worker.c",
            "if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)",
-           "if (getppid() != parent)", ("tests/integration/test_sync_crash.py",)),
+           "if (getppid() != parent)", daemon("killed_daemon")),
     Mutant("what was listed and is not told is not taken for absent", "src/engine/folder.c",
            "if (told >= said)", "if (true)", dialogue("origin-listing-incomplete")),
     Mutant("one worker for an account", "src/state/open.c",
