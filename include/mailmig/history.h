@@ -42,6 +42,8 @@ struct run_folders {
 int history_finish(struct history *h, const struct run_summary *s,
 		   const struct run_folders *folders, struct mm_err *reterr);
 
+/* Of two runs the newer is the one that ended later, whatever the clock said. */
+
 /* The newest ended run of an account into an empty summary: 1; 0: none, or not readable. */
 int history_last_run(struct history *h, const char *account, struct run_summary *ret);
 

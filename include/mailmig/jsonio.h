@@ -19,6 +19,10 @@
  * JSONIO_MESSAGE_MAX octets without an end. */
 int jsonio_take(struct buf *in, json_t **ret);
 
+/* A value as text, to be freed; NULL without memory. (json_dumps() leaves out what it had no
+ * memory for.) */
+char *jsonio_text(const json_t *value);
+
 /* Append an object and its NUL to `out`. 0 or -ENOMEM. */
 int jsonio_put(struct buf *out, const json_t *object);
 

@@ -2,12 +2,13 @@
 #include "folder_log.h"
 
 #include "worker_event.h"
+#include <mailmig/jsonio.h>
 #include <string.h>
 
 void folder_log_add(struct folder_log *l, const json_t *event)
 {
 	_cleanup_(json_decrefp) json_t *folder = worker_event_folder(event);
-	_cleanup_(freep) char *text = folder ? json_dumps(folder, JSON_COMPACT) : NULL;
+	_cleanup_(freep) char *text = folder ? jsonio_text(folder) : NULL;
 
 	/* Once full it stays so: a small one that still fits is no better than those before. */
 	if (!text || l->left_out > 0 || l->n >= FOLDER_LOG_MAX ||

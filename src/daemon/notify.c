@@ -213,7 +213,11 @@ void notify_check(struct daemon *d)
 	if (d->draining || notify_is_busy(d))
 		return;
 	for (size_t i = 0; i < d->config->n_accounts; i++) {
-		uint64_t due = due_usec(d, i);
+		struct account_note *note = &d->records[i].note;
+		uint64_t due;
+
+		note->since_usec = MIN_OF(note->since_usec, now); /* the clock was set back */
+		due = due_usec(d, i);
 
 		if (due <= now) {
 			tell(d, &d->records[i]);

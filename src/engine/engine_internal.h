@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "match.h"
+#include "throttle.h"
 
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
 #define SPOOL_MEMORY (10 * 1024 * 1024)
@@ -82,6 +83,7 @@ struct engine {
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
+	struct throttle throttle;
 	uint64_t n_errors;
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
@@ -201,6 +203,9 @@ void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset
 
 /* ---- intents.c ---- */
 int adopt_intents(struct folder_work *w, struct mm_err *reterr);
+/* How long an upload without an answer may still appear: the session ended at `since`, it is
+ * `now` (both clock_boot_usec(), perhaps of another boot). */
+uint64_t uncertain_left(uint64_t since, uint64_t now, uint64_t wait);
 
 /* ---- renumber.c: UIDs that have lost their meaning ---- */
 int renumber_origin(struct folder_work *w, struct mm_err *reterr);

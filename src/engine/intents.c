@@ -93,31 +93,50 @@ static void tell_rewritten(const struct folder_work *w, const struct match_list 
 		    w->pair->destination, n);
 }
 
-/* How long an upload without an answer may still appear, from now. */
-static uint64_t uncertain_left(const struct folder_work *w)
+uint64_t uncertain_left(uint64_t since, uint64_t now, uint64_t wait)
 {
-	uint64_t wait = w->lane->engine->job->uncertain_wait_usec;
-	uint64_t now = clock_wall_usec(), since = w->pair->sf.uncertain_usec;
+	/* Started anew since then: at least as long ago as that. */
+	uint64_t passed = now >= since ? now - since : now;
 
-	/* The clock may have been set: it shortens or lengthens the wait, never beyond its
-	 * span. */
-	if (now < since)
-		return wait;
-	return now - since < wait ? wait - (now - since) : 0;
+	return passed < wait ? wait - passed : 0;
+}
+
+static bool all_found(const struct match_list *items)
+{
+	for (size_t i = 0; i < items->n; i++)
+		if (!items->v[i].partner)
+			return false;
+	return true;
+}
+
+/* The worker was killed, or could write nothing more: its uploads may have gone on until just
+ * now. */
+static int end_session(struct folder_work *w, struct mm_err *reterr)
+{
+	if (w->pair->sf.uncertain_usec)
+		return 0;
+	w->pair->sf.uncertain_usec = clock_boot_usec();
+	return save_folder(w, reterr);
 }
 
 /* An intent that was not found: to be waited for, or to be sent again. */
 static int reopen(struct folder_work *w, const struct match_list *items, struct mm_err *reterr)
 {
 	struct engine *e = w->lane->engine;
-	uint64_t left = uncertain_left(w);
+	uint64_t left;
 	int r;
 
+	if (all_found(items))
+		return 0;
+	r = end_session(w, reterr);
+	if (r < 0)
+		return r;
+	left = uncertain_left(w->pair->sf.uncertain_usec, clock_boot_usec(),
+			      e->job->uncertain_wait_usec);
 	if (left > 0) {
 		for (size_t i = 0; i < items->n; i++)
 			w->uncertain += items->v[i].partner == 0;
-		if (w->uncertain > 0)
-			w->pair->not_before_usec = clock_deadline(left);
+		w->pair->not_before_usec = clock_deadline(left);
 		return 0;
 	}
 	r = state_begin(e->state, reterr);
@@ -152,34 +171,6 @@ static int settle_intent(struct folder_work *w, const struct match_item *it,
 	return flag_changes_add(w, it->uid, it->partner, it->flags, now->flags, reterr);
 }
 
-/* A server whose UIDNEXT was too high gave lower UIDs than the watermark: what is not found
- * where it has to be is looked for below, before it is sent again. */
-static int match_below(struct folder_work *w, struct match_list *items, uint32_t lowest,
-		       struct mm_err *reterr)
-{
-	_cleanup_(match_done) struct match_list there = {0};
-	size_t n = 0, missing = 0;
-	int r;
-
-	for (size_t i = 0; i < items->n; i++)
-		missing += items->v[i].partner == 0;
-	if (missing == 0 || w->pair->sf.dest_seen >= lowest)
-		return 0;
-	r = read_candidates(w, w->pair->sf.dest_seen, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
-			    &there, reterr);
-	for (size_t i = 0; i < there.n; i++)
-		if (there.v[i].uid < lowest)
-			there.v[n++] = there.v[i]; /* without flags: nothing is owned */
-	there.n = n;
-	if (r < 0 || n == 0)
-		return r;
-	match_by_fingerprint(items, &there, false);
-	r = read_digests(w, w->lane->destination, &there, reterr);
-	if (r == 0)
-		match_by_digest(items, &there);
-	return r;
-}
-
 static int match_intents(struct folder_work *w, struct match_list *items, uint32_t lowest,
 			 struct mm_err *reterr)
 {
@@ -196,8 +187,7 @@ static int match_intents(struct folder_work *w, struct match_list *items, uint32
 	if (r < 0)
 		return r;
 	match_by_digest(items, &destination);
-	r = match_below(w, items, lowest, reterr);
-	return r < 0 ? r : match_rewritten(w, items, &destination, reterr);
+	return match_rewritten(w, items, &destination, reterr);
 }
 
 int adopt_intents(struct folder_work *w, struct mm_err *reterr)

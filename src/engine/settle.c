@@ -245,6 +245,20 @@ static int give_up(struct transfer *t, struct item *it, const struct mm_err *e,
 	return r;
 }
 
+/* The server wants to be left alone: nothing more is sent now. What is there already counts; if
+ * that cannot be told, it stays in doubt. */
+static int put_off(struct transfer *t, struct batch *b, const struct mm_err *refusal,
+		   struct mm_err *reterr)
+{
+	struct mm_err late = {0};
+	int code = refusal->code;
+
+	t->put_off = true;
+	b->put_off = transfer_look(t, b, &late) == 0;
+	*reterr = *refusal;
+	return code;
+}
+
 static int make_folder(struct transfer *t, struct mm_err *reterr)
 {
 	struct store_make m = {.raw = t->work->pair->destination_raw,
@@ -310,7 +324,9 @@ static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_er
 		return retry_one(t, b, i, reterr); /* once: there are no keywords then */
 	}
 	r = put.stored ? take_uids(t, b, i, 1, &put, reterr) : 0;
-	if (!put.stored)
+	if (!put.stored && put.error.cls == MM_CLASS_THROTTLED)
+		r = put_off(t, b, &put.error, reterr);
+	else if (!put.stored)
 		r = give_up(t, &b->v[i], &put.error, reterr);
 	else if (r == 0)
 		r = transfer_look(t, b, reterr);
@@ -328,6 +344,8 @@ static int after_refusal(struct transfer *t, struct batch *b, bool no_folder,
 	int r;
 
 	r = transfer_settle_all(t, reterr);
+	if (refusal->cls == MM_CLASS_THROTTLED && (r == 0 || reterr->cls == MM_CLASS_THROTTLED))
+		return put_off(t, b, refusal, reterr);
 	if (r == 0 && no_folder)
 		r = make_folder(t, reterr);
 	else if (r == 0)
@@ -374,7 +392,7 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 		r = after_refusal(t, b, no_folder, &refusal, reterr);
 	else if (r == 0 && must_look)
 		r = transfer_look(t, b, reterr);
-	if (r < 0 && reterr->cls == MM_CLASS_QUOTA) {
+	if (r < 0 && (reterr->cls == MM_CLASS_QUOTA || b->put_off)) {
 		struct mm_err late = {0};
 
 		/* No more room: what was stored before counts, the rest was looked for. */
@@ -398,12 +416,12 @@ int transfer_settle_all(struct transfer *t, struct mm_err *reterr)
 	int r = 0, first = 0;
 
 	/* Where there is no more room, what is on its way has an answer all the same. */
-	while (t->first && (r == 0 || err->cls == MM_CLASS_QUOTA)) {
+	while (t->first && (r == 0 || ends_sending(err))) {
 		err = first == 0 ? reterr : &later;
 		r = transfer_settle(t, err);
 		first = first == 0 ? r : first;
 	}
-	if (r < 0 && err->cls != MM_CLASS_QUOTA)
+	if (r < 0 && !ends_sending(err))
 		return first;
 	err = first == 0 ? reterr : &later;
 	r = 0;

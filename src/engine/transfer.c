@@ -88,6 +88,7 @@ static void count_batch(struct transfer *t, const struct batch *b)
  * Only after it may the batch be sent, and only after it is anything counted as copied. */
 int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *reterr)
 {
+	struct state_folder *sf = &t->work->pair->sf;
 	struct state *s = t->engine->state;
 	struct batch *b;
 	int r;
@@ -102,10 +103,13 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 			r = settle_row(t, &b->v[i], reterr);
 	for (size_t i = 0; r == 0 && intent && i < intent->n; i++)
 		r = put_intent(t, intent, &intent->v[i], reterr);
-	if (r == 0 && intent) {
-		t->work->pair->sf.uncertain_usec = clock_wall_usec();
-		r = state_folder_put(s, &t->work->pair->sf, reterr);
+	/* From now on, until note_end(), something may be on its way. */
+	if (r == 0 && intent && sf->uncertain_usec) {
+		sf->uncertain_usec = 0;
+		r = state_folder_put(s, sf, reterr);
 	}
+	if (r == 0)
+		r = throttle_write(t->engine, reterr);
 	if (r < 0) {
 		state_rollback(s);
 		return r;
@@ -258,21 +262,91 @@ static int read_ahead(struct transfer *t, struct mm_err *reterr)
 	return r;
 }
 
+/* The next message. A reading that the server refuses ends there: perhaps for one of its
+ * messages alone. */
+static int next_message(struct transfer *t, struct message *ret, struct mm_err *reterr)
+{
+	int r = store_read_next(t->work->lane->origin, ret, NULL, reterr);
+
+	if (r < 0 && reterr->scope == MM_SCOPE_FOLDER) {
+		t->refusal = *reterr;
+		return 0;
+	}
+	return r;
+}
+
+/* Read until nothing is asked for any more, and pass on what comes. */
+static int take_all(struct transfer *t, struct mm_err *reterr)
+{
+	struct message m = {0};
+	int r = 0;
+
+	while (r == 0 && (r = next_message(t, &m, reterr)) > 0) {
+		r = add_message(t, &m, reterr);
+		if (r < 0)
+			return r;
+		r = engine_border(t->engine, reterr);
+	}
+	return r;
+}
+
+/* The server refused to give it, alone too. */
+static int refused_alone(struct transfer *t, uint32_t uid, struct mm_err *reterr)
+{
+	t->refusal.scope = MM_SCOPE_MESSAGE;
+	t->work->pair->failed++;
+	if (seqset_add(&t->got, uid, uid) < 0)
+		return mm_err_oom(reterr);
+	return engine_trouble(t->engine, t->work->pair->origin, uid, &t->refusal, reterr);
+}
+
+/* What did not come with others is asked for alone. When the server gives none of the first
+ * few, it is the folder. */
+static int copy_singly(struct transfer *t, struct mm_err *reterr)
+{
+	const struct seqset *fresh = &t->work->fresh;
+	struct mm_err folder = t->refusal;
+	uint64_t given = 0, refused = 0;
+	int r = 0;
+
+	for (uint64_t i = 0, n = seqset_count(fresh); r == 0 && i < n; i++) {
+		_cleanup_(seqset_done) struct seqset one = {0};
+		uint32_t uid = seqset_nth(fresh, i);
+
+		if (seqset_contains(&t->got, uid))
+			continue;
+		if (given == 0 && refused == SINGLES_REFUSED_MAX) {
+			*reterr = folder;
+			return folder.code;
+		}
+		if (seqset_add(&one, uid, uid) < 0)
+			return mm_err_oom(reterr);
+		t->refusal = (struct mm_err){0};
+		r = store_read_set(t->work->lane->origin, &one, TRANSFER_WANTS, reterr);
+		if (r == 0)
+			r = take_all(t, reterr);
+		if (r == 0 && t->refusal.code) {
+			refused++;
+			r = refused_alone(t, uid, reterr);
+		} else {
+			given++;
+		}
+	}
+	return r;
+}
+
 static int copy_all(struct transfer *t, struct mm_err *reterr)
 {
 	struct store *o = t->work->lane->origin;
 	int r = 0;
 
 	while (r == 0 && (t->left.n > 0 || store_reads(o) > 0)) {
-		struct message m = {0};
-
 		r = read_ahead(t, reterr);
-		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
-			r = add_message(t, &m, reterr);
-			if (r == 0 && engine_cancelled(t->engine))
-				r = engine_cancel_error(reterr);
-		}
+		if (r == 0)
+			r = take_all(t, reterr);
 	}
+	if (r == 0 && t->refusal.code && !t->work->eager)
+		r = copy_singly(t, reterr);
 	if (r == 0)
 		r = submit(t, reterr);
 	return r;
@@ -336,7 +410,8 @@ static int explain_missing(struct transfer *t, struct mm_err *reterr)
 
 static int init(struct transfer *t, struct folder_work *w, struct mm_err *reterr)
 {
-	*t = (struct transfer){.work = w, .engine = w->lane->engine};
+	*t = (struct transfer){
+		.work = w, .engine = w->lane->engine, .doubt_usec = w->pair->sf.uncertain_usec};
 	store_features(w->lane->destination, &t->features);
 	/* The more often the session broke, the less is at stake. */
 	t->batch_messages = t->features.batches ? BATCH_MESSAGES_MAX : SINGLES_MAX;
@@ -373,21 +448,32 @@ static void done(struct transfer *t)
 	seqset_done(&t->got);
 }
 
-/* Batches were on their way when the session ended: from now on their messages may still appear
- * at the destination for a while. */
-static void note_doubt(struct transfer *t)
+/* After r < 0 batches may be on their way: from now on their messages may still appear at the
+ * destination for a while. Else all are settled, and only older doubts are left. */
+static void note_end(struct transfer *t, int r)
 {
-	struct mm_err ignored; /* the time of the intent stays, which is a shorter wait */
+	struct mm_err ignored; /* it stays 0, and the wait begins with the next look */
 
-	t->work->pair->sf.uncertain_usec = clock_wall_usec();
-	(void)save_folder(t->work, &ignored);
+	t->work->pair->sf.uncertain_usec = r < 0 ? clock_boot_usec() : t->doubt_usec;
+	if (r < 0)
+		(void)save_folder(t->work, &ignored);
 }
 
 /* Reading has ended, with r: can the destination still bring to its end what is on its way? */
 static bool may_settle(const struct transfer *t, int r, const struct mm_err *err)
 {
 	return r == 0 || r == -ECANCELED || err->cls == MM_CLASS_QUOTA ||
-	       (err->scope == MM_SCOPE_STORE && store_usable(t->work->lane->destination));
+	       ((err->scope == MM_SCOPE_STORE || err->cls == MM_CLASS_THROTTLED) &&
+		store_usable(t->work->lane->destination));
+}
+
+/* The origin broke, or nothing more may be read: what came from it whole need not come again.
+ */
+static bool may_send(const struct transfer *t, const struct mm_err *err)
+{
+	if (err->cls == MM_CLASS_THROTTLED)
+		return !t->put_off && throttle_may_send(t->engine);
+	return err->scope == MM_SCOPE_STORE;
 }
 
 static int settle_rest(struct transfer *t, int r, struct mm_err *reterr)
@@ -395,8 +481,7 @@ static int settle_rest(struct transfer *t, int r, struct mm_err *reterr)
 	struct mm_err late = {0};
 	int q = 0;
 
-	/* The origin broke: what came from it whole need not come again. */
-	if (r < 0 && reterr->scope == MM_SCOPE_STORE)
+	if (r < 0 && may_send(t, reterr))
 		q = submit(t, &late);
 	if (q == 0)
 		q = transfer_settle_all(t, r == 0 ? reterr : &late);
@@ -427,8 +512,8 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 			(void)transfer_commit(&t, NULL, &late);
 		}
 		/* The batch whose answer did not come is in no list any more. */
-		if (r < 0 && t.sent)
-			note_doubt(&t);
+		if (t.sent)
+			note_end(&t, r);
 		if (r == 0)
 			r = explain_missing(&t, reterr);
 	}

@@ -27,26 +27,28 @@ static const char sql_finish_folders[] =
 	"INSERT OR REPLACE INTO run_folders (account, run, left_out, folders) "
 	"VALUES (?1, ?2, ?3, ?4)";
 
+/* A row is written anew when its run ends: rowid is the order of the ends, whatever the clock
+ * said. */
 static const char sql_prune[] =
 	"DELETE FROM runs WHERE account = ?1 AND result <> 'running' "
 	"AND id NOT IN (SELECT id FROM runs WHERE account = ?1 AND result <> 'running' "
-	"ORDER BY started DESC, id DESC LIMIT ?2) "
+	"ORDER BY rowid DESC LIMIT ?2) "
 	"AND id NOT IN (SELECT id FROM runs WHERE account = ?1 AND result = 'ok' "
-	"ORDER BY started DESC, id DESC LIMIT 1) "
+	"ORDER BY rowid DESC LIMIT 1) "
 	"AND id NOT IN (SELECT id FROM runs WHERE account = ?1 AND " LISTED
-	" ORDER BY started DESC, id DESC LIMIT 1)";
+	" ORDER BY rowid DESC LIMIT 1)";
 
 static const char sql_list[] = "SELECT " COLUMNS " FROM runs "
 			       "WHERE account = ?1 AND result <> 'running' "
-			       "ORDER BY started DESC, id DESC LIMIT ?2";
+			       "ORDER BY rowid DESC LIMIT ?2";
 
 static const char sql_last_success[] = "SELECT finished FROM runs "
 				       "WHERE account = ?1 AND result = 'ok' "
-				       "ORDER BY started DESC, id DESC LIMIT 1";
+				       "ORDER BY rowid DESC LIMIT 1";
 
-static const char sql_totals[] = "SELECT total_messages, total_bytes FROM runs "
-				 "WHERE account = ?1 AND result <> 'running' AND " LISTED
-				 " ORDER BY started DESC, id DESC LIMIT 1";
+static const char sql_totals[] =
+	"SELECT total_messages, total_bytes FROM runs "
+	"WHERE account = ?1 AND result <> 'running' AND " LISTED " ORDER BY rowid DESC LIMIT 1";
 
 static const char sql_folders[] = "SELECT left_out, folders FROM run_folders "
 				  "WHERE account = ?1 AND run = ?2";

@@ -12,12 +12,13 @@ static const char *advice_for(const struct state *s, int r)
 		       "continues";
 	if (r == -ENOMEM)
 		return MM_ADVICE_MEMORY;
+	if (s->db && (sqlite3_extended_errcode(s->db) & 0xff) == SQLITE_BUSY)
+		return "another program has it open: wait for it, or see who (fuser -v FILE)";
 	if (s->aside)
 		return "check that disk; the next run recognises anew what is at the "
 		       "destination";
 	return "check that disk, its room (df, df -i) and permissions; nothing is lost, the "
-	       "next "
-	       "run continues";
+	       "next run continues";
 }
 
 /* Of the file system, when it was that; else 0. (Where a file cannot be made it is of SQLite's
@@ -405,4 +406,16 @@ int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return r < 0 ? r : 0;
+}
+
+/* ---- for traffic.c ---- */
+
+int state_usable(struct state *s, struct mm_err *reterr)
+{
+	return usable(s, reterr);
+}
+
+int state_run(struct state *s, enum statement which, const char *what, struct mm_err *reterr)
+{
+	return run(s, which, what, reterr);
 }

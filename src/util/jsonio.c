@@ -4,6 +4,22 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* jansson's scanner goes on without a character that it had no memory for. */
+static _Thread_local bool lacked_memory;
+
+static void *json_malloc(size_t n)
+{
+	void *p = malloc(n);
+
+	lacked_memory = lacked_memory || !p;
+	return p;
+}
+
+__attribute__((constructor)) static void watch_memory(void)
+{
+	json_set_alloc_funcs(json_malloc, free);
+}
+
 int jsonio_take(struct buf *in, json_t **ret)
 {
 	const char *end = in->len > 0 ? memchr(in->p, '\0', in->len) : NULL;
@@ -16,30 +32,53 @@ int jsonio_take(struct buf *in, json_t **ret)
 	if (!end)
 		return 0;
 
+	lacked_memory = false;
 	o = json_loadb(in->p, n, JSON_REJECT_DUPLICATES, &error);
 	buf_consume(in, n + 1);
-	if (!o)
-		return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
-	if (!json_is_object(o)) {
+	if (lacked_memory || !json_is_object(o)) {
 		json_decref(o);
-		return -EBADMSG;
+		return lacked_memory ? -ENOMEM : -EBADMSG;
 	}
 
 	*ret = o;
 	return 1;
 }
 
-static int add_text(const char *p, size_t n, void *buf)
+struct dump {
+	struct buf *out;
+	int result; /* jansson goes on after a key that did not fit */
+};
+
+static int add_text(const char *p, size_t n, void *userdata)
 {
-	return buf_add(buf, p, n) < 0 ? -1 : 0;
+	struct dump *d = userdata;
+
+	if (d->result == 0)
+		d->result = buf_add(d->out, p, n);
+	return d->result;
+}
+
+static int dump(const json_t *value, struct buf *out)
+{
+	struct dump d = {.out = out};
+
+	if (json_dump_callback(value, add_text, &d, JSON_COMPACT) < 0 || d.result < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+char *jsonio_text(const json_t *value)
+{
+	_cleanup_(buf_done) struct buf out = {0};
+
+	return dump(value, &out) == 0 ? buf_take(&out) : NULL;
 }
 
 int jsonio_put(struct buf *out, const json_t *object)
 {
 	size_t before = out->len;
 
-	if (json_dump_callback(object, add_text, out, JSON_COMPACT) < 0 ||
-	    buf_addc(out, '\0') < 0) {
+	if (dump(object, out) < 0 || buf_addc(out, '\0') < 0) {
 		out->len = before;
 		if (out->p)
 			out->p[before] = '\0';

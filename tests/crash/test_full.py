@@ -77,7 +77,7 @@ def test_no_inodes(rig):
         assert code in (0, 10), done
         if code == 10:
             assert is_clear(done, rig.mm.state), done["errors"]
-        rig.disk.remount("nr_inodes=1000")
+        rig.disk.remount("nr_inodes=4000")
         rig.finish(account)
 
 

@@ -62,14 +62,24 @@ def test_while_matching(origin, destination, kind, sides):
 
 
 @long_limit
+@pytest.mark.parametrize("later", [False, True], ids=["first", "later"])
 @pytest.mark.parametrize("kind, sides", WAYS)
-def test_with_uploads_in_doubt(origin, destination, kind, sides):
-    """Killed in the first run, renumbered, killed again while matching, renumbered once more."""
+def test_with_uploads_in_doubt(origin, destination, kind, sides, later):
+    """Killed in an upload, renumbered, killed again while matching, renumbered once more."""
+    if not LONG and later != (kind == "all"):
+        pytest.skip("with MAILMIG_LONG=1")
     with rig_for(origin, destination, kind) as rig:
-        taken = rig.trace(rig.account())
+        accounts = [rig.account() for _ in range(60 if LONG else 4)]
+        if later:
+            for account in accounts:
+                assert rig.run(account)[0] == 0
+            with Client(origin, rig.user) as client:
+                change(client)
+        taken = rig.trace(accounts.pop())
         sends = [i + 1 for i, step in enumerate(taken) if step.endswith(" APPEND")]
-        for at in sends if LONG else sends[1::max(2, len(sends) // 3)]:
-            account = rig.account()
+        if not LONG:
+            sends = sends[1::max(2, len(sends) // 3)]
+        for at, account in zip(sends, accounts):
             assert rig.stop(account, at)
             rig.renumber(SIDES[sides], account)
             rig.stop(account, max(1, at * 2 // 3))

@@ -12,7 +12,7 @@ PAGE = 4096
 class Disk:
     """Mounted at `path`, which is made. Its filler is a file of its own."""
 
-    def __init__(self, path, size="2m", inodes=1000):
+    def __init__(self, path, size="16m", inodes=4000):
         self.path = path
         self.filler = os.path.join(path, "filler")
         os.mkdir(path)

@@ -168,6 +168,21 @@ def test_filled_again_slowly(filled):
         assert client.count("Work") == len(mail) + 1
 
 
+def test_put_there_by_another_tool(filled):
+    """A message that the state does not know is recognised too, under whatever new UID."""
+    with filled.at_origin() as client:
+        client.append("Work", NEW, ("\\Seen",), DATE)
+    with filled.at_destination() as client:
+        mail = changes.take_out(client, "Work")
+        changes.delete(client, "Work")
+        client.create("Work")
+        client.append("Work", NEW, (), DATE)
+        for octets, flags, date in mail:
+            client.append("Work", octets, flags, date)
+    done = run(filled)
+    assert (done["copied"], done["present"], done["flags_updated"]) == (0, 25, 1)
+
+
 def test_what_was_deleted_at_the_destination(filled):
     """It stays deleted when the origin is renumbered; where the destination is, nobody can tell it
     from a message that was lost."""

@@ -121,6 +121,7 @@ static int collect(struct run_summary *s, void *userdata)
 	return strcmp(s->id, "stop") == 0 ? -ECANCELED : 0;
 }
 
+/* By their ends: the clock may have been set back in between. */
 static void test_order_and_limit(void **state)
 {
 	_cleanup_(history_freep) struct history *h = open_ok();
@@ -134,10 +135,10 @@ static void test_order_and_limit(void **state)
 	assert_int_equal(history_begin(h, "y", "alice", "sync", 50, NULL), 0);
 
 	assert_int_equal(history_list(h, "alice", 10, collect, &ids, NULL), 0);
-	assert_string_equal(buf_str(&ids), "d c e a ");
+	assert_string_equal(buf_str(&ids), "c d a e ");
 	buf_reset(&ids);
 	assert_int_equal(history_list(h, "alice", 2, collect, &ids, NULL), 0);
-	assert_string_equal(buf_str(&ids), "d c ");
+	assert_string_equal(buf_str(&ids), "c d ");
 	assert_int_equal(history_last_success(h, "alice"), 25);
 
 	finish(h, "stop", "alice", 60, RUN_OK);

@@ -40,6 +40,13 @@ static void write_file(const char *name, const void *p, size_t n)
 	assert_int_equal(write(fd, p, n), n);
 }
 
+static void overwrite(const char *name, const void *p, size_t n, off_t at)
+{
+	_cleanup_(closep) int fd = open(unit_path(name), O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, p, n, at), n);
+}
+
 /* Was it set aside? The state is as it was, or empty. */
 static bool is_refused(uint32_t rows)
 {
@@ -261,6 +268,41 @@ static void test_log_lost(void **state)
 	check_rows(1, ROWS, 1);
 }
 
+/* A page of an earlier time has a right checksum. Where the last run did not end well there may
+ * be such ones: tables and indexes have to agree, or nothing is believed. */
+static void test_page_of_another_time(void **state)
+{
+	char *old, *new;
+	size_t n, m, found = 0;
+
+	make_many(ROWS);
+	old = content(DB, &n);
+	killed(ROWS + 1, 40, true);
+	new = content(DB, &m);
+	for (size_t at = 4096; at < MIN_OF(n, m); at += 4096) {
+		struct state_row got;
+		struct state *s;
+		bool aside;
+		int64_t id;
+
+		if (memcmp(old + at, new + at, 4096) == 0)
+			continue;
+		(void)unlink(unit_path(WAL));
+		write_file(DB, new, m);
+		overwrite(DB, old + at, 4096, (off_t)at);
+		s = open_state(false, &aside);
+		found += aside;
+		id = folder(s, "x").id;
+		for (uint32_t uid = 1; uid <= ROWS + 40; uid++)
+			assert_int_equal(state_get(s, id, uid, &got, NULL, NULL),
+					 state_owns(s, id, uid + 1000, NULL));
+		state_close(s);
+	}
+	assert_true(found >= 2);
+	free(old);
+	free(new);
+}
+
 /* A file that came back from a backup, beside a log that was there. */
 static void test_log_of_another(void **state)
 {
@@ -394,11 +436,17 @@ static void test_not_ours_to_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_changed_octets),   TEST(test_pages_exchanged),
-		TEST(test_cut_short),        TEST(test_changed_later),
-		TEST(test_killed),           TEST(test_log_lost),
-		TEST(test_log_of_another),   TEST(test_log_damaged),
-		TEST(test_no_file),          TEST(test_of_other_mailboxes),
+		TEST(test_changed_octets),
+		TEST(test_pages_exchanged),
+		TEST(test_cut_short),
+		TEST(test_changed_later),
+		TEST(test_killed),
+		TEST(test_log_lost),
+		TEST(test_log_of_another),
+		TEST(test_log_damaged),
+		TEST(test_no_file),
+		TEST(test_of_other_mailboxes),
+		TEST(test_page_of_another_time),
 		TEST(test_not_ours_to_read),
 	};
 
