@@ -75,7 +75,7 @@ def test_status_while_running(daemon):
         assert account["state"] == "running"
         assert account["progress"] == {"phase": "copy", "folder": "A?[2J", "done": 7, "total": 9,
                                        "bytes_done": 1, "bytes_total": 2, "rate": 3,
-                                       "eta_seconds": 4}
+                                       "eta_seconds": 4, "until": None}
         assert daemon.status()["daemon"]["jobs_running"] == 1
         worker.done()
         c.until_done()
