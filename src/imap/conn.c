@@ -346,8 +346,7 @@ int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope
 		 const char *what, struct mm_err *reterr)
 {
 	bool quota = strcasecmp(cmd->code, "OVERQUOTA") == 0;
-	bool large =
-		strcasecmp(cmd->code, "TOOBIG") == 0 || strcasecmp(cmd->code, "LIMIT") == 0;
+	bool large = strcasecmp(cmd->code, "TOOBIG") == 0;
 
 	mm_err_set(reterr, quota ? MM_SCOPE_JOB : scope, MM_RETRY_LATER, -EREMOTEIO,
 		   "%s: %s: %s %s", c->label, what, cmd->status == IMAP_BAD ? "BAD" : "NO",
