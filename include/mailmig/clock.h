@@ -20,6 +20,11 @@ char *clock_rfc3339(uint64_t wall_usec, char *buf, size_t n);
 /* The reverse, of exactly that form. 0 or -EBADMSG. */
 int clock_parse_rfc3339(const char *s, uint64_t *ret_wall_usec);
 
+/* For people, in local time: "14:05", on another day than `now` "2026-11-21 14:05", into buf
+ * (at least CLOCK_LOCAL_MAX). Returns buf. */
+#define CLOCK_LOCAL_MAX 32
+char *clock_local(uint64_t wall_usec, uint64_t now_usec, char *buf, size_t n);
+
 /* now + span, saturating. */
 uint64_t clock_deadline(uint64_t span_usec);
 

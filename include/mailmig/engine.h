@@ -35,9 +35,11 @@ struct engine_hooks {
 };
 
 struct engine_progress {
-	const char *phase; /* "connecting", "listing", "syncing", "waiting", "done" */
-	char folder[256];  /* one of those in work */
+	const char
+		*phase; /* "connecting", "listing", "syncing", "waiting", "throttled", "done" */
+	char folder[256]; /* one of those in work */
 	uint64_t done, total;
+	uint64_t until_usec; /* throttled: the wall-clock time at which it goes on; else 0 */
 	uint64_t bytes_done, bytes_total; /* of messages to copy; total 0: not known */
 };
 

@@ -35,18 +35,21 @@ enum mm_class {
 	MM_CLASS_SAFETY,
 	MM_CLASS_CANCELLED,
 	MM_CLASS_TIMEOUT,
-	MM_CLASS_LOCAL, /* disk, database, memory */
+	MM_CLASS_THROTTLED, /* not now: a limit of the provider, or of the configuration */
+	MM_CLASS_LOCAL,     /* disk, database, memory */
 };
 
 /* One described trouble. Whoever sees it fills it; whoever passes it on adds nothing.
  *
  * text:   what happened and where; one line, valid UTF-8, no control characters, no secret.
- * advice: what a person can do about it; may be empty. */
+ * advice: what a person can do about it; may be empty.
+ * retry_after_usec: how long to leave the server alone (class throttled); 0: not told. */
 struct mm_err {
 	enum mm_scope scope;
 	enum mm_retry retry;
 	enum mm_class cls;
 	int code; /* -errno */
+	uint64_t retry_after_usec;
 	char text[512];
 	char advice[256];
 };

@@ -10,7 +10,8 @@
  * is the same on the worker's socket, in the control protocol and in `run --json`:
  *
  *   {"event":"progress","account":…,"run":…,"phase":…,"folder":…,"done":…,"total":…,
- *    "bytes_done":…,"bytes_total":…,"rate":…,"eta_seconds":…}
+ *    "bytes_done":…,"bytes_total":…,"rate":…,"eta_seconds":…,"until":…}
+ *                                   (until: null, or in phase "throttled" when it goes on)
  *   {"event":"folder","account":…,"run":…,"folder":…,"destination":…,"messages":…,"copied":…,
  *    "present":…,"skipped":…,"failed":…,"flags_updated":…,"bytes":…,"created":…,"result":…}
  *   {"event":"message","account":…,"run":…,"folder":…,"uid":…,"result":…,"class":…,"text":…,
@@ -28,10 +29,11 @@ enum run_result {
 	RUN_PARTIAL, /* done, but some messages or folders failed */
 	RUN_FAILED,
 	RUN_CANCELLED,
+	RUN_THROTTLED, /* the rest has to wait: a limit of a provider or of the configuration */
 	RUN_INTERRUPTED, /* the worker went away without a word */
 };
 
-/* "ok", "partial", "failed", "cancelled", "interrupted" */
+/* "ok", "partial", "failed", "cancelled", "throttled", "interrupted" */
 const char *run_result_name(enum run_result r);
 int run_result_from_name(const char *name, enum run_result *ret); /* 0 or -EINVAL */
 
@@ -42,6 +44,8 @@ struct run_error {
 	enum mm_class cls;
 	char *text;
 	char *advice;
+	uint64_t until_usec; /* throttled: the wall-clock time at which it goes on; 0: not told
+			      */
 };
 
 /* How a run went. Every listed message is in exactly one of copied, present, skipped, failed.
@@ -82,6 +86,13 @@ void run_summary_drop_errors(struct run_summary *s);
 /* Add a copy of an error; past RUN_ERRORS_MAX it is dropped (0). 0 or -ENOMEM. */
 int run_summary_add_error(struct run_summary *s, const char *folder, uint32_t uid,
 			  enum mm_class cls, const char *text, const char *advice);
+
+/* The same, of a run that ended since it has to wait until then. */
+int run_summary_add_throttle(struct run_summary *s, const char *text, const char *advice,
+			     uint64_t until_usec);
+
+/* When it may go on; 0: it did not end for that. */
+uint64_t run_summary_until(const struct run_summary *s);
 
 /* The object of `last_run`, with "account", "dry_run", "total_messages", "total_bytes" and
  * "round_trips" after the members of the contract. Times of 0 and what is NULL are null. A new

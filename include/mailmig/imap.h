@@ -56,6 +56,7 @@ struct imap_options {
 	struct spool_pool *pool; /* for bodies */
 	unsigned match;          /* enum match_by: fields of fingerprints */
 	int cancel_fd;
+	struct limiter *limiter; /* outlives the session; or NULL */
 	/* Called when connected and before the login; a negative result gives up. Or NULL. */
 	int (*before_login)(void *userdata);
 	/* Called when connected, to look at the stream. Or NULL. */

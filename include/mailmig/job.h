@@ -69,6 +69,9 @@ struct endpoint {
 	struct secret_source secret;
 	uint64_t timeout_usec;    /* longest silence of the server */
 	uint32_t max_connections; /* of this server; 0: no limit */
+	uint64_t max_rate;        /* octets a second, all connections of a run; 0: no limit */
+	uint64_t daily_download;  /* octets in 24 hours, of one account; 0: no limit */
+	uint64_t daily_upload;
 };
 
 /* Witnesses by which a message already at the destination is recognised. */

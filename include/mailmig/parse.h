@@ -13,6 +13,9 @@ int parse_u64(const char *s, size_t n, uint64_t *ret);
  * with "iB" count in 1024, "kB", "MB", "GB", "TB" in 1000. */
 int parse_size(const char *s, uint64_t *ret_bytes);
 
+/* A rate in octets a second: a size, with or without "/s" behind it. */
+int parse_rate(const char *s, uint64_t *ret_bytes_per_sec);
+
 /* A time span: "90", "2min", "1h 30min", "7d", "2 weeks", "0.5s". A bare number is seconds. The
  * units are systemd.time(7)'s: us, ms, s/sec/second(s), min/minute(s)/m, h/hr/hour(s),
  * d/day(s), w/week(s), M/month(s) (30.44 d), y/year(s) (365.25 d). */

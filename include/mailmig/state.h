@@ -133,4 +133,21 @@ typedef int (*state_row_fn)(void *userdata, const struct state_row *row);
 int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void *userdata,
 	       struct mm_err *reterr);
 
+/* What was moved one way (the caller's number) in a slot of time (the caller's unit). add and
+ * keep, which forgets all other slots, inside a transaction; each anywhere, and fn must not
+ * call the state. */
+int state_traffic_add(struct state *s, int64_t slot, unsigned way, uint64_t octets,
+		      struct mm_err *reterr);
+int state_traffic_keep(struct state *s, int64_t first, int64_t last, struct mm_err *reterr);
+typedef void (*state_traffic_fn)(void *userdata, int64_t slot, unsigned way, uint64_t octets);
+int state_traffic_each(struct state *s, state_traffic_fn fn, void *userdata,
+		       struct mm_err *reterr);
+
+/* Until when (wall clock) a server is to be left alone, and why. set inside a transaction. get:
+ * 1 when something was set at some time; 0; -errno. */
+int state_pause_set(struct state *s, uint64_t until_usec, const char *text,
+		    struct mm_err *reterr);
+int state_pause_get(struct state *s, uint64_t *ret_until_usec, char *text, size_t n,
+		    struct mm_err *reterr);
+
 #endif

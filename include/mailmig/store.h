@@ -6,6 +6,7 @@
 #include <mailmig/error.h>
 #include <mailmig/folder.h>
 #include <mailmig/job.h>
+#include <mailmig/limiter.h>
 #include <mailmig/message.h>
 #include <mailmig/seqset.h>
 #include <mailmig/spool.h>
@@ -28,11 +29,12 @@ DEFINE_CLEANUP(struct store_link *, store_link_free)
 /* Stores of this link connect at once but log in only after fn returned 0. */
 void store_link_before_login(struct store_link *l, int (*fn)(void *userdata), void *userdata);
 
-/* Not connected yet. endpoint and secret are borrowed and outlive the store. side: "origin" or
- * "destination". 0 or -ENOMEM. */
+/* Not connected yet. endpoint, secret and limiter (or NULL) are borrowed and outlive the store.
+ * side: "origin" or "destination". 0 or -ENOMEM. */
 struct secret;
 int store_new(const struct endpoint *endpoint, const struct secret *secret, const char *side,
-	      unsigned match, struct store_link *link, struct store **ret);
+	      unsigned match, struct store_link *link, struct limiter *limiter,
+	      struct store **ret);
 /* A destination that writes nothing: folders seem to be made, reading shows what really is
  * there. Takes `inner` over. */
 int store_new_dry(struct store *inner, struct store **ret);

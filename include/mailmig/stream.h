@@ -4,6 +4,7 @@
 
 #include <mailmig/base.h>
 #include <mailmig/error.h>
+#include <mailmig/limiter.h>
 #include <mailmig/spool.h>
 
 /* A connection to a mail server: octets both ways, after name look-up, proxy, TLS, greeting and
@@ -32,10 +33,11 @@ struct stream_options {
 	const char *tls_min;         /* "1.2" or "1.3" */
 	const char *tls_client_cert; /* PEM, or NULL */
 	const char *tls_client_key;
-	const char *proxy;     /* URL, or NULL: none, whatever the environment says */
-	uint64_t timeout_usec; /* for the connection up to the hand-over, and longest silence
-				  later */
-	int cancel_fd;         /* readable: every wait ends with -ECANCELED; or -1 */
+	const char *proxy;       /* URL, or NULL: none, whatever the environment says */
+	uint64_t timeout_usec;   /* for the connection up to the hand-over, and longest silence
+				    later */
+	int cancel_fd;           /* readable: every wait ends with -ECANCELED; or -1 */
+	struct limiter *limiter; /* shared with other streams, and outlives them; or NULL */
 };
 
 /* Process-wide preparation of libcurl; call once before the first thread. 0, or -ENOTSUP when
@@ -77,6 +79,10 @@ void stream_consume(struct stream *s, size_t n);
  * stream's error. */
 void stream_write(struct stream *s, const void *p, size_t n);
 void stream_write_spool(struct stream *s, struct spool *body);
+/* Send nothing for so long. What was sent before may still be answered. */
+void stream_hold(struct stream *s, uint64_t span_usec);
+/* Of all waits for it, how long it was kept from moving by that or by the limiter. */
+uint64_t stream_held_usec(const struct stream *s);
 /* The caller has no memory for what comes next: nothing more goes out, as above. */
 void stream_write_nothing(struct stream *s);
 /* False from its first error on. */
@@ -97,7 +103,8 @@ void pump_remove(struct pump *p, struct stream *s);
 
 /* Move octets until `s` has received something new, or for as long as its time-out where it
  * only sends; runs no handlers. 0; else the stream's
- * error (scope store): -ETIMEDOUT after its time-out without an octet either way, -ECONNRESET
+ * error (scope store): -ETIMEDOUT after its time-out without an octet either way, which does
+ * not pass while the limiter or stream_hold() keep the stream from moving; -ECONNRESET
  * when the peer has closed, -ECANCELED. Errors of other streams stay with them. what: named in
  * the error text ("waiting for SELECT reply"). */
 int pump_wait(struct pump *p, struct stream *s, const char *what, struct mm_err *reterr);

@@ -104,6 +104,10 @@ static int take(const struct cfg_file *f, const config_setting_t *s, const struc
 		(void)parse_size(text, &v); /* checked */
 		put_uint(target, k, v);
 		return 0;
+	case KEY_RATE:
+		(void)parse_rate(text, &v); /* checked */
+		put_uint(target, k, v);
+		return 0;
 	case KEY_SPAN:
 		(void)parse_span(text, &v); /* checked */
 		put_uint(target, k, v);
@@ -209,8 +213,15 @@ static const struct config_server *find_server(const struct config *c, const cha
 	return NULL;
 }
 
+/* Of two limits, where 0 is none. */
+static uint64_t lower_limit(uint64_t a, uint64_t b)
+{
+	return a && b ? MIN_OF(a, b) : MAX_OF(a, b);
+}
+
 /* An endpoint of an account has its user and secret; all else is its server's. */
-static int fill_endpoint(const struct config *c, struct endpoint *e, uint64_t timeout_usec)
+static int fill_endpoint(const struct config *c, struct endpoint *e,
+			 const struct account_values *v)
 {
 	static const size_t texts[] = {
 		offsetof(struct endpoint, host),
@@ -238,8 +249,11 @@ static int fill_endpoint(const struct config *c, struct endpoint *e, uint64_t ti
 	e->tls_verify = from->tls_verify;
 	e->allow_cleartext = from->allow_cleartext;
 	e->auth = from->auth;
-	e->timeout_usec = timeout_usec ? timeout_usec : from->timeout_usec;
+	e->timeout_usec = v->timeout_usec ? v->timeout_usec : from->timeout_usec;
 	e->max_connections = from->max_connections;
+	e->max_rate = lower_limit(from->max_rate, v->max_rate);
+	e->daily_download = from->daily_download;
+	e->daily_upload = from->daily_upload;
 	if (!from->admin_user)
 		return 0;
 
@@ -301,9 +315,9 @@ static int take_account(const struct cfg_file *f, const config_setting_t *entry,
 	if (r == 0)
 		r = text_set(&j->state_dir, c->state_dir);
 	if (r == 0)
-		r = fill_endpoint(c, &j->origin, v.timeout_usec);
+		r = fill_endpoint(c, &j->origin, &v);
 	if (r == 0)
-		r = fill_endpoint(c, &j->destination, v.timeout_usec);
+		r = fill_endpoint(c, &j->destination, &v);
 
 	*ret = v.account; /* half of it is config_free()'s to free as well */
 	return r;

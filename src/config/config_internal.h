@@ -121,6 +121,7 @@ enum key_type {
 	KEY_BOOL,
 	KEY_INT,     /* min to max */
 	KEY_SIZE,    /* text, parse_size(); min to max octets */
+	KEY_RATE,    /* text, parse_rate(); likewise, a second */
 	KEY_SPAN,    /* text, parse_span(); min to max microseconds */
 	KEY_STRING,  /* text; rule */
 	KEY_PATH,    /* text, made absolute when taken over */
@@ -188,6 +189,7 @@ struct global_values { /* keys_global */
 struct account_values {                /* keys_account */
 	struct config_account account; /* of a group: file is its accounts_file */
 	uint64_t timeout_usec;
+	uint64_t max_rate;
 };
 
 /* keys_server: struct config_server; keys_endpoint: struct endpoint. */

@@ -165,9 +165,12 @@ static const struct key rows_server[] = {
 	 INTO(struct config_server, endpoint.proxy)},
 	{"oauth", KEY_STRING, .status = KEY_LATER},
 	{"preset", KEY_STRING, .status = KEY_LATER},
-	{"max_rate", KEY_SIZE, .status = KEY_LATER},
-	{"daily_download", KEY_SIZE, .status = KEY_LATER},
-	{"daily_upload", KEY_SIZE, .status = KEY_LATER},
+	{"max_rate", KEY_RATE, RANGE(0, INT64_MAX),
+	 INTO(struct config_server, endpoint.max_rate)},
+	{"daily_download", KEY_SIZE, RANGE(0, INT64_MAX),
+	 INTO(struct config_server, endpoint.daily_download)},
+	{"daily_upload", KEY_SIZE, RANGE(0, INT64_MAX),
+	 INTO(struct config_server, endpoint.daily_upload)},
 };
 TABLE(keys_server, "a servers entry", rows_server);
 
@@ -242,7 +245,7 @@ TABLE(keys_delete, "delete", rows_delete);
 static const struct key rows_limits[] = {
 	{"connections", KEY_INT, RANGE(1, LANES_MAX),
 	 INTO(struct account_values, account.job.connections)},
-	{"max_rate", KEY_SIZE, .status = KEY_LATER},
+	{"max_rate", KEY_RATE, RANGE(0, INT64_MAX), INTO(struct account_values, max_rate)},
 	{"max_errors", KEY_INT, RANGE(1, MAX_ERRORS_MAX),
 	 INTO(struct account_values, account.job.max_errors)},
 	{"timeout", KEY_SPAN, TIMEOUT_RANGE, INTO(struct account_values, timeout_usec)},

@@ -39,6 +39,8 @@ static const char *type_wanted(const struct key *k)
 		return "a whole number, without quotes";
 	case KEY_SIZE:
 		return "a size in quotes, such as \"64MiB\"";
+	case KEY_RATE:
+		return "a rate in quotes, such as \"2MiB/s\"";
 	case KEY_SPAN:
 		return "a time span in quotes, such as \"5min\"";
 	case KEY_WORDS:
@@ -120,6 +122,24 @@ static void check_size(struct check *c, const config_setting_t *s, const struct 
 		check_complain(c, s,
 			       "%s = \"%s\" is no size; write a whole number with a unit, such "
 			       "as \"64MiB\"",
+			       name, shown(buf, value));
+}
+
+static void check_rate(struct check *c, const config_setting_t *s, const struct key *k,
+		       const char *name)
+{
+	const char *value = config_setting_get_string(s);
+	char buf[CONFIG_SHOWN_MAX];
+	uint64_t v = 0;
+	int r = parse_rate(value, &v);
+
+	if (r == -ERANGE || (r == 0 && (v < k->min || v > k->max)))
+		check_complain(c, s, "%s = \"%s\" is too large; write less than 8 EiB/s", name,
+			       shown(buf, value));
+	else if (r < 0)
+		check_complain(c, s,
+			       "%s = \"%s\" is no rate; write a size a second, such as "
+			       "\"2MiB/s\"",
 			       name, shown(buf, value));
 }
 
@@ -272,6 +292,9 @@ void check_value(struct check *c, const config_setting_t *s, const struct key *k
 		break;
 	case KEY_SIZE:
 		check_size(c, s, k, name);
+		break;
+	case KEY_RATE:
+		check_rate(c, s, k, name);
 		break;
 	case KEY_SPAN:
 		check_span(c, s, k, name);

@@ -89,12 +89,15 @@ void board_progress(const struct board *b, struct progress *ret)
 		sum.rate += p.rate;
 		sum.phase = b->runs[i].progress ? p.phase : "waiting to start";
 		sum.folder = p.folder;
+		memcpy(sum.throttled, p.throttled, sizeof(sum.throttled));
 		/* All are done when the last one is. */
 		if (p.eta_seconds != UINT64_MAX)
 			sum.eta_seconds = sum.eta_seconds == UINT64_MAX
 						  ? p.eta_seconds
 						  : MAX_OF(sum.eta_seconds, p.eta_seconds);
 	}
+	if (sum.n_runs > 1)
+		sum.throttled[0] = '\0'; /* others may go on */
 	*ret = sum;
 }
 

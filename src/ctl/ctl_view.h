@@ -127,6 +127,7 @@ struct progress {
 	uint64_t eta_seconds; /* UINT64_MAX: unknown */
 	uint64_t elapsed_usec;
 	unsigned n_runs;
+	char throttled[64]; /* "throttled until 14:05", local time; "" when it goes on */
 };
 
 /* From a progress event or the `progress` of a status; strings live as long as o. */
@@ -196,8 +197,16 @@ void check_view_end(FILE *f, const struct look *l, unsigned n_warnings, unsigned
 /* What of an account needs a person: NULL when nothing does. A short word for the state. */
 const char *status_attention(const json_t *account);
 
+/* Of the last run's errors the one that says until when it has to wait, where that is how it
+ * ended; or NULL. */
+const json_t *status_throttle(const json_t *account);
+
 /* "elapsed" or "failed" for a timer that will not start another run; NULL for all others. */
 const char *status_stopped_timer(const json_t *account);
+
+/* "throttled until 14:05" of what may have a time "until"; "" of what has none. buf of at least
+ * 64. Returns buf. */
+char *throttled_until(char *buf, size_t n, const json_t *o);
 
 /* Where the last run stands, for the table and for one account. */
 void status_result(FILE *f, const json_t *account);

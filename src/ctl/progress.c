@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_internal.h"
 
+#include <mailmig/clock.h>
 #include <mailmig/parse.h>
 #include <mailmig/text.h>
 #include <string.h>
@@ -9,6 +10,18 @@
 #define BAR_MIN    10
 #define BAR_MAX    30
 #define FOLDER_MIN 12
+
+char *throttled_until(char *buf, size_t n, const json_t *o)
+{
+	char when[CLOCK_LOCAL_MAX];
+	uint64_t until;
+
+	*buf = '\0';
+	if (clock_parse_rfc3339(member_str(o, "until"), &until) == 0)
+		(void)snprintf(buf, n, "throttled until %s",
+			       clock_local(until, clock_wall_usec(), when, sizeof(when)));
+	return buf;
+}
 
 void progress_from_json(struct progress *p, const json_t *o)
 {
@@ -26,6 +39,7 @@ void progress_from_json(struct progress *p, const json_t *o)
 	/* 0 is said before anything is known, and when nothing is left to wait for. */
 	if (member_u64(o, "eta_seconds") > 0)
 		p->eta_seconds = member_u64(o, "eta_seconds");
+	(void)throttled_until(p->throttled, sizeof(p->throttled), o);
 }
 
 /* 0 to 1; negative when nothing is known. */
@@ -121,12 +135,16 @@ static void fill_items(struct items *it, const struct progress *p)
 			       (unsigned long long)p->done, (unsigned long long)p->total);
 	if (p->bytes_total > 0)
 		put_sizes(it->text[ITEM_BYTES], n, p->bytes_done, p->bytes_total);
-	if (p->rate > 0)
-		(void)snprintf(it->text[ITEM_RATE], n, "%s/s",
-			       format_size(tmp, sizeof(tmp), p->rate));
-	if (p->eta_seconds != UINT64_MAX)
-		(void)snprintf(it->text[ITEM_ETA], n, "ETA %s",
-			       when_clock(tmp, sizeof(tmp), p->eta_seconds));
+	if (*p->throttled) {
+		(void)snprintf(it->text[ITEM_RATE], n, "%s", p->throttled);
+	} else {
+		if (p->rate > 0)
+			(void)snprintf(it->text[ITEM_RATE], n, "%s/s",
+				       format_size(tmp, sizeof(tmp), p->rate));
+		if (p->eta_seconds != UINT64_MAX)
+			(void)snprintf(it->text[ITEM_ETA], n, "ETA %s",
+				       when_clock(tmp, sizeof(tmp), p->eta_seconds));
+	}
 	if (p->n_runs > 1)
 		(void)snprintf(it->text[ITEM_FOLDER], n, "%u runs", p->n_runs);
 	else
@@ -211,6 +229,10 @@ void progress_words(FILE *f, const struct progress *p)
 		put_sizes(tmp, sizeof(tmp), p->bytes_done, p->bytes_total);
 		fprintf(f, "%s%s", sep, tmp);
 		sep = ", ";
+	}
+	if (*p->throttled) {
+		fprintf(f, "%s%s", sep, p->throttled);
+		return;
 	}
 	if (p->rate > 0) {
 		fprintf(f, "%s%s/s", sep, format_size(tmp, sizeof(tmp), p->rate));

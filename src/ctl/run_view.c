@@ -25,6 +25,7 @@ const char *reason_words(enum mm_class cls)
 		[MM_CLASS_SAFETY] = "held for safety",
 		[MM_CLASS_CANCELLED] = "not reached before the end",
 		[MM_CLASS_TIMEOUT] = "no answer in time",
+		[MM_CLASS_THROTTLED] = "throttled",
 		[MM_CLASS_LOCAL] = "local fault",
 	};
 
@@ -134,6 +135,7 @@ static void put_headline(FILE *f, const struct look *l, const struct run_summary
 		[RUN_OK] = {"done", "plan", COLOUR_GOOD},
 		[RUN_PARTIAL] = {"done, but not everything", "plan, with trouble", COLOUR_WARN},
 		[RUN_FAILED] = {"failed", "plan failed", COLOUR_BAD},
+		[RUN_THROTTLED] = {"throttled", "plan, throttled", COLOUR_WARN},
 		[RUN_CANCELLED] = {"cancelled", "plan cancelled", COLOUR_WARN},
 		[RUN_INTERRUPTED] = {"interrupted", "plan interrupted", COLOUR_BAD},
 	};

@@ -135,7 +135,7 @@ static void put_counts(FILE *f, const json_t *run)
 static void put_last(FILE *f, const json_t *a, uint64_t now)
 {
 	const json_t *last = json_object_get(a, "last_run");
-	char span[32];
+	char span[32], until[64];
 
 	label(f, "Last run:");
 	if (!json_is_object(last)) {
@@ -144,7 +144,10 @@ static void put_last(FILE *f, const json_t *a, uint64_t now)
 	}
 	put_time(f, last, "finished", now, "?");
 	fputs("  ", f);
-	put_clean(f, member_str(last, "result"));
+	if (status_throttle(a))
+		fputs(throttled_until(until, sizeof(until), status_throttle(a)), f);
+	else
+		put_clean(f, member_str(last, "result"));
 	if (run_usec(last) > 0)
 		fprintf(f, " in %s", when_length(span, sizeof(span), run_usec(last)));
 	if (*member_str(last, "id")) {
@@ -156,6 +159,12 @@ static void put_last(FILE *f, const json_t *a, uint64_t now)
 	label(f, "");
 	put_counts(f, last);
 	fputc('\n', f);
+
+	if (status_throttle(a)) {
+		label(f, "");
+		put_clean(f, member_str(status_throttle(a), "text"));
+		fputc('\n', f);
+	}
 
 	label(f, "Last success:");
 	put_time(f, a, "last_success", now, "never");
@@ -180,11 +189,11 @@ static void put_errors(FILE *f, const struct look *l, const json_t *a)
 	const json_t *errors = json_object_get(json_object_get(a, "last_run"), "errors"), *e;
 	size_t i;
 
-	if (json_array_size(errors) == 0)
+	if (json_array_size(errors) == (status_throttle(a) ? 1U : 0U))
 		return;
 
 	fputs("\nErrors of the last run:\n", f);
-	json_array_foreach(errors, i, e)
+	json_array_foreach(errors, i, e) if (e != status_throttle(a))
 		run_view_error(f, l, member_str(e, "folder"), (uint32_t)member_u64(e, "uid"),
 			       member_str(e, "text"), member_str(e, "advice"));
 }

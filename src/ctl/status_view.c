@@ -38,8 +38,25 @@ static uint64_t n_errors(const json_t *account)
 {
 	const json_t *last = json_object_get(account, "last_run");
 	uint64_t failed = member_u64(last, "failed");
+	size_t n = json_array_size(json_object_get(last, "errors"));
 
-	return failed > 0 ? failed : json_array_size(json_object_get(last, "errors"));
+	/* That it has to wait is none. */
+	return failed > 0 ? failed : n - MIN_OF(n, status_throttle(account) ? 1U : 0U);
+}
+
+const json_t *status_throttle(const json_t *account)
+{
+	const json_t *last = json_object_get(account, "last_run"), *e;
+	size_t i;
+
+	if (strcmp(member_str(last, "result"), "throttled") != 0)
+		return NULL;
+	json_array_foreach(json_object_get(last, "errors"), i, e)
+	{
+		if (*member_str(e, "until"))
+			return e;
+	}
+	return NULL;
 }
 
 const char *status_attention(const json_t *account)
@@ -56,6 +73,8 @@ const char *status_attention(const json_t *account)
 		return "failed";
 	if (strcmp(result, "partial") == 0)
 		return result;
+	if (strcmp(result, "throttled") == 0 && n_errors(account) > 0)
+		return "partial";
 	return NULL;
 }
 
@@ -78,7 +97,11 @@ static void running_result(FILE *f, const json_t *account)
 	if (percent >= 0)
 		fprintf(f, "%d%%", percent);
 	else
-		put_clean(f, *p.phase ? p.phase : "starting");
+		put_clean(f, *p.throttled ? p.throttled : *p.phase ? p.phase : "starting");
+	if (*p.throttled && percent >= 0)
+		fprintf(f, ", %s", p.throttled);
+	if (*p.throttled)
+		return;
 	if (p.eta_seconds != UINT64_MAX && percent >= 0)
 		fprintf(f, ", about %s",
 			when_span(tmp, sizeof(tmp), p.eta_seconds * USEC_PER_SEC));
@@ -97,6 +120,12 @@ void status_result(FILE *f, const json_t *account)
 	}
 	if (!*result)
 		return;
+	if (status_throttle(account)) {
+		char until[64];
+
+		fputs(throttled_until(until, sizeof(until), status_throttle(account)), f);
+		return;
+	}
 
 	if (strcmp(result, "ok") != 0) {
 		put_clean(f, result);

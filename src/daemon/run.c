@@ -347,6 +347,7 @@ static void log_result(const struct run *r, const struct run_summary *s)
 		[RUN_OK] = {MESSAGE_RUN_OK, LOG_INFO, "done"},
 		[RUN_PARTIAL] = {MESSAGE_RUN_PARTIAL, LOG_WARNING, "done, not all messages"},
 		[RUN_FAILED] = {MESSAGE_RUN_FAILED, LOG_ERR, "failed"},
+		[RUN_THROTTLED] = {MESSAGE_RUN_THROTTLED, LOG_NOTICE, "has to wait"},
 		[RUN_CANCELLED] = {MESSAGE_RUN_CANCELLED, LOG_NOTICE, "cancelled"},
 		[RUN_INTERRUPTED] = {MESSAGE_RUN_INTERRUPTED, LOG_ERR, "interrupted"},
 	};

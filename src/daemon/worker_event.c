@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker_event.h"
 
+#include <mailmig/clock.h>
 #include <mailmig/log.h>
 #include <mailmig/text.h>
 #include <math.h>
@@ -94,12 +95,24 @@ static int put_flags(json_t *o, const json_t *event, const char *const *keys)
 	return 0;
 }
 
+/* RFC 3339, or null. */
+static int put_time(json_t *o, const json_t *event, const char *key)
+{
+	json_t *v = json_object_get(event, key);
+	const char *s = json_string_value(v);
+	uint64_t usec;
+
+	if (!s || clock_parse_rfc3339(s, &usec) < 0)
+		return json_object_set_new(o, key, json_null()) < 0 ? -ENOMEM : 0;
+	return json_object_set(o, key, v) < 0 ? -ENOMEM : 0;
+}
+
 json_t *worker_event_progress(const json_t *event)
 {
 	_cleanup_(json_decrefp) json_t *o = json_object();
 
 	if (!o || put_texts(o, event, progress_texts) < 0 ||
-	    put_counts(o, event, progress_counts) < 0)
+	    put_counts(o, event, progress_counts) < 0 || put_time(o, event, "until") < 0)
 		return NULL;
 	return STEAL(o);
 }

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "match.h"
+#include "throttle.h"
 
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
 #define SPOOL_MEMORY (10 * 1024 * 1024)
@@ -86,6 +87,7 @@ struct engine {
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
+	struct throttle throttle;
 	uint64_t n_errors;
 	struct mm_err lack; /* dry run: it does not fit; code 0: it does */
 

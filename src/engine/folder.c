@@ -226,8 +226,8 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 					    ? mm_err_oom(reterr)
 					    : folder_sort(w, &m, &strings, limit, reterr);
 			message_done(&m);
-			if (r == 0 && engine_cancelled(w->lane->engine))
-				r = engine_cancel_error(reterr);
+			if (r == 0)
+				r = engine_border(w->lane->engine, reterr);
 		}
 	}
 	match_sort(&w->intent_flags);
@@ -398,6 +398,8 @@ int save_folder(struct folder_work *w, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 	r = state_folder_put(s, &w->pair->sf, reterr);
+	if (r == 0)
+		r = throttle_write(w->lane->engine, reterr);
 	if (r < 0) {
 		state_rollback(s);
 		return r;

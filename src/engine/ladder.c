@@ -98,6 +98,20 @@ static int give_up(struct transfer *t, struct item *it, const struct mm_err *e,
 	return engine_trouble(t->engine, t->work->pair->origin, it->message.uid, &err, reterr);
 }
 
+/* The server wants to be left alone: nothing more is sent now. What is there already counts; if
+ * that cannot be told, it stays in doubt. */
+static int put_off(struct transfer *t, struct batch *b, const struct mm_err *refusal,
+		   struct mm_err *reterr)
+{
+	struct mm_err late = {0};
+	int code = refusal->code;
+
+	t->put_off = true;
+	b->put_off = transfer_look(t, b, &late) == 0;
+	*reterr = *refusal;
+	return code;
+}
+
 /* ---- rungs ---- */
 
 /* Where keywords begin in canonical flags: behind the system flags. NULL: there are none. */
@@ -191,12 +205,11 @@ static int next_form(struct transfer *t, struct batch *b, struct item *it,
 {
 	int r;
 
-	if (refusal->scope != MM_SCOPE_MESSAGE || refusal->retry != MM_RETRY_NEVER ||
-	    refusal->cls == MM_CLASS_TOO_LARGE)
+	if (refusal->scope != MM_SCOPE_MESSAGE || refusal->retry != MM_RETRY_NEVER)
 		return 0;
-	if (drop_keywords(t, it))
+	if (drop_keywords(t, it)) /* a limit may be one of keywords, too */
 		return 1;
-	if (!t->engine->job->repair)
+	if (!t->engine->job->repair || refusal->cls == MM_CLASS_TOO_LARGE)
 		return 0;
 	r = repair_more(t, it, reterr);
 	if (r <= 0)
@@ -232,6 +245,8 @@ static int send_alone(struct transfer *t, struct batch *b, size_t i, struct mm_e
 	r = stored ? transfer_take_uids(t, b, i, 1, &put, reterr) : 0;
 	*refusal = put.error;
 	store_put_done(&put);
+	if (!stored && refusal->cls == MM_CLASS_THROTTLED)
+		return 0; /* it is looked for when it is put off */
 	if (r == 0)
 		r = transfer_look(t, b, reterr);
 	return r < 0 ? r : stored || b->v[i].dest_uid != 0;
@@ -253,6 +268,8 @@ static int climb(struct transfer *t, struct batch *b, size_t i, const struct mm_
 		r = send_alone(t, b, i, &refusal, reterr);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (refusal.cls == MM_CLASS_THROTTLED)
+		return put_off(t, b, &refusal, reterr);
 	if (refusal.scope == MM_SCOPE_MESSAGE)
 		return give_up(t, it, &refusal, reterr);
 	/* Every other message would be refused too. */
@@ -286,6 +303,8 @@ int ladder_climb(struct transfer *t, struct batch *b, bool no_folder,
 	int r;
 
 	r = transfer_settle_all(t, reterr);
+	if (refusal->cls == MM_CLASS_THROTTLED && (r == 0 || reterr->cls == MM_CLASS_THROTTLED))
+		return put_off(t, b, refusal, reterr);
 	if (refusal->scope > MM_SCOPE_MESSAGE && refusal->cls != MM_CLASS_QUOTA && !no_folder)
 		t->closed = true; /* for lack of room a smaller one may still fit */
 	if (r == 0 && no_folder)

@@ -139,10 +139,10 @@ static int make_stores(struct lane *l, struct mm_err *reterr)
 	int r;
 
 	r = store_new(&e->job->origin, e->origin_secret, "origin", e->job->match, l->link,
-		      &l->origin);
+		      e->throttle.limiters[0], &l->origin);
 	if (r == 0)
 		r = store_new(&e->job->destination, e->destination_secret, "destination",
-			      e->job->match, l->link, &l->destination);
+			      e->job->match, l->link, e->throttle.limiters[1], &l->destination);
 	if (r == 0 && e->job->dry_run)
 		r = make_dry(l);
 	return r < 0 ? mm_err_oom(reterr) : 0;

@@ -32,7 +32,7 @@ int engine_new(const struct job *job, const struct secret *origin,
 	(void)pthread_condattr_destroy(&attr);
 	e->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e->spool_dir = text_fmt("%s/spool", job->state_dir);
-	if (e->cancel_fd < 0 || !e->spool_dir ||
+	if (e->cancel_fd < 0 || !e->spool_dir || throttle_init(e) < 0 ||
 	    spool_pool_new(SPOOL_MEMORY, e->spool_dir, job->min_free_bytes, &e->pool) < 0)
 		return -ENOMEM;
 	*ret = STEAL(e);
@@ -49,6 +49,7 @@ struct engine *engine_free(struct engine *e)
 		store_link_free(e->lanes[i].link);
 	}
 	pairs_free(e->pairs, e->n_pairs);
+	throttle_done(e);
 	state_close(e->state);
 	spool_pool_free(e->pool);
 	free(e->spool_dir);
@@ -84,6 +85,8 @@ void engine_progress(struct engine *e, struct engine_progress *ret)
 	ret->bytes_total = MAX_OF(ret->bytes_total, ret->bytes_done);
 	(void)pthread_mutex_lock(&e->lock);
 	ret->phase = e->phase;
+	if (strcmp(e->phase, "throttled") == 0)
+		ret->until_usec = e->throttle.paused_until_wall_usec;
 	snprintf(ret->folder, sizeof(ret->folder), "%s", e->folder ? e->folder : "");
 	(void)pthread_mutex_unlock(&e->lock);
 }
@@ -258,6 +261,9 @@ static int begin(struct engine *e, struct mm_err *reterr)
 		r = open_state(e, reterr);
 	if (r < 0)
 		return r;
+	r = throttle_begin(e, reterr);
+	if (r < 0)
+		return r;
 	r = lane_init(&e->lanes[0], e, 0, reterr);
 	if (r < 0)
 		return r;
@@ -353,11 +359,17 @@ static void conclude(struct engine *e, struct run_summary *s, int r, struct mm_e
 		s->result = RUN_CANCELLED;
 		s->exit_code = mm_class_exit_code(MM_CLASS_CANCELLED);
 	} else if (r < 0) {
-		s->result = RUN_FAILED;
+		bool throttled = err->cls == MM_CLASS_THROTTLED;
+
+		s->result = throttled ? RUN_THROTTLED : RUN_FAILED;
 		s->exit_code = mm_class_exit_code(err->cls);
 		if (err->cls == MM_CLASS_QUOTA && r != -EDQUOT)
 			room_advise(e, err);
-		if (!is_told(s, err->text))
+		if (throttled)
+			(void)run_summary_add_throttle(s, err->text, err->advice,
+						       clock_wall_usec() +
+							       err->retry_after_usec);
+		else if (!is_told(s, err->text))
 			(void)run_summary_add_error(s, NULL, 0, err->cls, err->text,
 						    err->advice);
 	} else if (e->n_errors > 0 || s->failed > 0) {
@@ -390,6 +402,7 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 	join_lanes(e);
 	if (r < 0 && engine_cancelled(e) && err.cls == MM_CLASS_CANCELLED)
 		r = -ECANCELED;
+	throttle_end(e, &err);
 	set_phase(e, "done");
 	sum_up(e, s);
 	conclude(e, s, r, &err);

@@ -234,7 +234,7 @@ int transfer_take_uids(struct transfer *t, struct batch *b, size_t first, size_t
 /* Nothing more is sent, but what is on its way has an answer all the same. */
 static bool ends_transfer(const struct transfer *t, const struct mm_err *err)
 {
-	return err->cls == MM_CLASS_QUOTA || t->closed;
+	return ends_sending(err) || t->closed;
 }
 
 int transfer_settle(struct transfer *t, struct mm_err *reterr)
@@ -272,7 +272,7 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 		r = ladder_climb(t, b, no_folder, &refusal, reterr);
 	else if (r == 0 && must_look)
 		r = transfer_look(t, b, reterr);
-	if (r < 0 && ends_transfer(t, reterr)) {
+	if (r < 0 && (reterr->cls == MM_CLASS_QUOTA || t->closed || b->put_off)) {
 		struct mm_err late = {0};
 
 		/* No more is taken: what was stored before counts, the rest was looked for. */

@@ -126,6 +126,8 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 		sf->uncertain_usec = 0;
 		r = state_folder_put(s, sf, reterr);
 	}
+	if (r == 0)
+		r = throttle_write(t->engine, reterr);
 	if (r < 0) {
 		state_rollback(s);
 		return r;
@@ -296,21 +298,91 @@ static int read_ahead(struct transfer *t, struct mm_err *reterr)
 	return r;
 }
 
+/* The next message. A reading that the server refuses ends there: perhaps for one of its
+ * messages alone. */
+static int next_message(struct transfer *t, struct message *ret, struct mm_err *reterr)
+{
+	int r = store_read_next(t->work->lane->origin, ret, NULL, reterr);
+
+	if (r < 0 && reterr->scope == MM_SCOPE_FOLDER) {
+		t->refusal = *reterr;
+		return 0;
+	}
+	return r;
+}
+
+/* Read until nothing is asked for any more, and pass on what comes. */
+static int take_all(struct transfer *t, struct mm_err *reterr)
+{
+	struct message m = {0};
+	int r = 0;
+
+	while (r == 0 && (r = next_message(t, &m, reterr)) > 0) {
+		r = add_message(t, &m, reterr);
+		if (r < 0)
+			return r;
+		r = engine_border(t->engine, reterr);
+	}
+	return r;
+}
+
+/* The server refused to give it, alone too. */
+static int refused_alone(struct transfer *t, uint32_t uid, struct mm_err *reterr)
+{
+	t->refusal.scope = MM_SCOPE_MESSAGE;
+	t->work->pair->failed++;
+	if (seqset_add(&t->got, uid, uid) < 0)
+		return mm_err_oom(reterr);
+	return engine_trouble(t->engine, t->work->pair->origin, uid, &t->refusal, reterr);
+}
+
+/* What did not come with others is asked for alone. When the server gives none of the first
+ * few, it is the folder. */
+static int copy_singly(struct transfer *t, struct mm_err *reterr)
+{
+	const struct seqset *fresh = &t->work->fresh;
+	struct mm_err folder = t->refusal;
+	uint64_t given = 0, refused = 0;
+	int r = 0;
+
+	for (uint64_t i = 0, n = seqset_count(fresh); r == 0 && i < n; i++) {
+		_cleanup_(seqset_done) struct seqset one = {0};
+		uint32_t uid = seqset_nth(fresh, i);
+
+		if (seqset_contains(&t->got, uid))
+			continue;
+		if (given == 0 && refused == SINGLES_REFUSED_MAX) {
+			*reterr = folder;
+			return folder.code;
+		}
+		if (seqset_add(&one, uid, uid) < 0)
+			return mm_err_oom(reterr);
+		t->refusal = (struct mm_err){0};
+		r = store_read_set(t->work->lane->origin, &one, TRANSFER_WANTS, reterr);
+		if (r == 0)
+			r = take_all(t, reterr);
+		if (r == 0 && t->refusal.code) {
+			refused++;
+			r = refused_alone(t, uid, reterr);
+		} else {
+			given++;
+		}
+	}
+	return r;
+}
+
 static int copy_all(struct transfer *t, struct mm_err *reterr)
 {
 	struct store *o = t->work->lane->origin;
 	int r = 0;
 
 	while (r == 0 && (t->left.n > 0 || store_reads(o) > 0)) {
-		struct message m = {0};
-
 		r = read_ahead(t, reterr);
-		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
-			r = add_message(t, &m, reterr);
-			if (r == 0 && engine_cancelled(t->engine))
-				r = engine_cancel_error(reterr);
-		}
+		if (r == 0)
+			r = take_all(t, reterr);
 	}
+	if (r == 0 && t->refusal.code && !t->work->eager)
+		r = copy_singly(t, reterr);
 	if (r == 0)
 		r = submit(t, reterr);
 	return r;
@@ -428,7 +500,17 @@ static void note_end(struct transfer *t, int r)
 static bool may_settle(const struct transfer *t, int r, const struct mm_err *err)
 {
 	return r == 0 || r == -ECANCELED || err->cls == MM_CLASS_QUOTA || t->closed ||
-	       (err->scope == MM_SCOPE_STORE && store_usable(t->work->lane->destination));
+	       ((err->scope == MM_SCOPE_STORE || err->cls == MM_CLASS_THROTTLED) &&
+		store_usable(t->work->lane->destination));
+}
+
+/* The origin broke, or nothing more may be read: what came from it whole need not come again.
+ */
+static bool may_send(const struct transfer *t, const struct mm_err *err)
+{
+	if (err->cls == MM_CLASS_THROTTLED)
+		return !t->put_off && throttle_may_send(t->engine);
+	return err->scope == MM_SCOPE_STORE;
 }
 
 static int settle_rest(struct transfer *t, int r, struct mm_err *reterr)
@@ -436,8 +518,7 @@ static int settle_rest(struct transfer *t, int r, struct mm_err *reterr)
 	struct mm_err late = {0};
 	int q = 0;
 
-	/* The origin broke: what came from it whole need not come again. */
-	if (r < 0 && reterr->scope == MM_SCOPE_STORE)
+	if (r < 0 && may_send(t, reterr))
 		q = submit(t, &late);
 	if (q == 0)
 		q = transfer_settle_all(t, r == 0 ? reterr : &late);

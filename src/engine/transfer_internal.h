@@ -24,9 +24,10 @@
 #define UNREADABLE_MAX 5 /* messages without text that are told one by one */
 
 /* Reading ahead. */
-#define READS_MAX    2
-#define READ_MEMBERS 200
-#define READ_OCTETS  1500
+#define READS_MAX           2
+#define READ_MEMBERS        200
+#define READ_OCTETS         1500
+#define SINGLES_REFUSED_MAX 5 /* messages asked for alone: before it is the folder */
 
 /* One message of a batch and what became of it. */
 struct item {
@@ -57,6 +58,7 @@ struct batch {
 	uint64_t bytes;
 	uint32_t watermark;
 	unsigned looks;
+	bool put_off; /* what was not found is as if it had never been sent */
 };
 
 struct transfer {
@@ -67,11 +69,13 @@ struct transfer {
 	size_t window;
 	size_t checks;
 
-	struct seqset left;  /* not yet asked for */
-	struct seqset got;   /* received */
-	uint64_t retries;    /* messages that an earlier run tried in vain */
-	uint64_t doubt_usec; /* uncertain_usec of earlier sessions */
-	bool sent; /* something was: its outcome may be uncertain when the session ends */
+	struct seqset left;    /* not yet asked for */
+	struct seqset got;     /* received */
+	struct mm_err refusal; /* of a reading; code 0: none */
+	uint64_t retries;      /* messages that an earlier run tried in vain */
+	uint64_t doubt_usec;   /* uncertain_usec of earlier sessions */
+	bool sent;    /* something was: its outcome may be uncertain when the session ends */
+	bool put_off; /* the destination wants to be left alone */
 	bool told_lost_flags;
 	bool told_altered;
 	bool closed; /* the folder takes no message at all */

@@ -19,7 +19,7 @@ static struct pair *take(struct lane *l)
 	while (!found && !e->ending && !engine_cancelled(e)) {
 		size_t n = e->surveyed ? e->n_pairs : 0;
 		uint64_t now = clock_usec(), soonest = USEC_INFINITY;
-		bool taken = false;
+		bool taken = false, paused;
 
 		for (size_t i = 0; i < n; i++) {
 			struct pair *p = &e->pairs[i];
@@ -32,6 +32,12 @@ static struct pair *take(struct lane *l)
 			else if (!found || p->origin_status.bytes > found->origin_status.bytes)
 				found = p;
 		}
+		paused = e->throttle.paused_until_usec > now &&
+			 (found || soonest != USEC_INFINITY);
+		if (paused) {
+			found = NULL;
+			soonest = e->throttle.paused_until_usec;
+		}
 		if (found) {
 			found->place = PAIR_TAKEN;
 			e->folder = found->origin;
@@ -39,7 +45,7 @@ static struct pair *take(struct lane *l)
 		} else if (soonest != USEC_INFINITY) {
 			struct timespec until;
 
-			e->phase = taken ? e->phase : "waiting";
+			e->phase = paused ? "throttled" : taken ? e->phase : "waiting";
 			until = (struct timespec){.tv_sec = (time_t)(soonest / USEC_PER_SEC),
 						  .tv_nsec = (long)(soonest % USEC_PER_SEC) *
 							     1000};
@@ -154,10 +160,30 @@ static bool end_folder(struct lane *l, struct pair *p, const struct mm_err *err)
 	return true;
 }
 
+/* Somebody asked us to wait: that is no failure. False when it is too long for this run. */
+static bool wait_as_asked(struct lane *l, struct pair *p, const struct mm_err *err)
+{
+	struct mm_err ending = *err;
+	bool goes_on = throttle_wait(l->engine, &ending) == 0;
+
+	lane_close(l);
+	give_back(l, p, false);
+	if (!goes_on)
+		end_job(l, &ending);
+	return goes_on;
+}
+
 int lane_try_again(struct lane *l, struct mm_err *err)
 {
 	struct engine *e = l->engine;
 
+	if (err->cls == MM_CLASS_THROTTLED && err->scope == MM_SCOPE_STORE) {
+		lane_close(l);
+		if (throttle_wait(e, err) < 0)
+			return err->code;
+		throttle_sleep(e);
+		return engine_cancelled(e) ? engine_cancel_error(err) : 0;
+	}
 	if (judge(l, NULL, err) != VERDICT_RECONNECT)
 		return err->code;
 	engine_note(e, LOG_WARNING, "%s; connecting again", err->text);
@@ -173,6 +199,8 @@ static bool after_trouble(struct lane *l, struct pair *p, bool in_folder,
 {
 	struct engine *e = l->engine;
 
+	if (err->cls == MM_CLASS_THROTTLED && err->scope == MM_SCOPE_STORE)
+		return wait_as_asked(l, p, err);
 	switch (judge(l, in_folder ? p : NULL, err)) {
 	case VERDICT_GO_ON:
 	case VERDICT_END_FOLDER:
@@ -208,7 +236,7 @@ int lane_work(struct lane *l)
 
 		if (!l->origin || !l->destination)
 			r = lane_open(l, &err);
-		if (r < 0 && l->number > 0) {
+		if (r < 0 && l->number > 0 && err.cls != MM_CLASS_THROTTLED) {
 			/* Perhaps the server allows no more connections: the others go on. */
 			engine_note(e, LOG_NOTICE, "going on with fewer connections: %s",
 				    err.text);

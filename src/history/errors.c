@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history_internal.h"
 
+#include <mailmig/clock.h>
 #include <mailmig/jsonio.h>
 #include <string.h>
 
@@ -20,8 +21,13 @@ static int add_error(struct run_summary *s, const json_t *e)
 	const char *text = json_string_value(json_object_get(e, "text"));
 	const char *advice = json_string_value(json_object_get(e, "advice"));
 	const char *cls = json_string_value(json_object_get(e, "class"));
+	const char *until = json_string_value(json_object_get(e, "until"));
+	uint64_t until_usec = 0;
 	json_int_t uid = json_integer_value(json_object_get(e, "uid"));
 
+	if (until && clock_parse_rfc3339(until, &until_usec) == 0)
+		return run_summary_add_throttle(s, text ? text : "", advice ? advice : "",
+						until_usec);
 	return run_summary_add_error(
 		s, folder, uid > 0 && uid <= UINT32_MAX ? (uint32_t)uid : 0,
 		mm_class_from_name(cls ? cls : ""), text ? text : "", advice ? advice : "");

@@ -9,6 +9,11 @@
 
 #include "imap_internal.h"
 
+/* Between commands, for a server that wants it slower: as Dovecot's imapc has found them good.
+ */
+#define PAUSE_MIN (50 * USEC_PER_MSEC)
+#define PAUSE_MAX (16 * USEC_PER_SEC)
+
 /* ---- receiving ---- */
 
 int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr)
@@ -92,6 +97,18 @@ static void keep_text(const struct imap_resp *r, char *to, size_t size)
 	text_clean(to, size, start, (size_t)(r->rest.end - start));
 }
 
+/* A command was done, and the server says that the next one should come later: longer each time
+ * that it says so, and shorter when it does not. */
+static void keep_pace(struct imap *c, const struct imap_cmd *cmd)
+{
+	if (reply_meaning(REPLY_TO_DONE, cmd->text, NULL) != REPLY_SLOWER) {
+		c->pause_usec /= 2;
+		return;
+	}
+	c->pause_usec = MIN_OF(MAX_OF(2 * c->pause_usec, PAUSE_MIN), PAUSE_MAX);
+	stream_hold(c->stream, c->pause_usec);
+}
+
 static void take_tagged(struct imap *c, const struct imap_resp *r, struct imap_cmd *cmd)
 {
 	struct imap_cursor rest;
@@ -107,6 +124,8 @@ static void take_tagged(struct imap *c, const struct imap_resp *r, struct imap_c
 	}
 	cmd->code[n] = '\0';
 
+	if (r->status == IMAP_OK)
+		keep_pace(c, cmd);
 	if (imap_code_is(r, "CAPABILITY", &rest))
 		imap_set_caps(c, rest.p, (size_t)(rest.end - rest.p));
 	if (cmd->verb == VERB_APPEND && imap_code_is(r, "APPENDUID", &rest) &&
@@ -183,27 +202,36 @@ static void untagged(struct imap *c, const struct imap_resp *r)
 	imap_box_data(c, r);
 }
 
+static int said_bye(const struct imap *c, struct mm_err *reterr)
+{
+	uint64_t wait = 0;
+
+	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, -ECONNRESET,
+		   "%s: the server ended the session: BYE %s", c->label, c->bye);
+	if (reply_meaning(REPLY_BYE, c->bye, &wait) == REPLY_THROTTLED)
+		(void)imap_judged(reterr, REPLY_THROTTLED, wait);
+	else
+		mm_err_class(reterr, MM_CLASS_CONNECT,
+			     "the server gives the reason; try again later");
+	return -ECONNRESET;
+}
+
 static int wait_for_octets(struct imap *c, const char *what, struct mm_err *reterr)
 {
 	uint64_t begin = clock_usec(), queued = stream_queued(c->stream);
+	uint64_t held = stream_held_usec(c->stream);
 	enum imap_verdict v;
 	int r;
 
 	r = pump_wait(c->pump, c->stream, what, reterr);
 	if (r < 0) {
 		c->broken = true;
-		if (c->bye && r == -ECONNRESET) {
-			mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, r,
-				   "%s: the server ended the session: BYE %s", c->label,
-				   c->bye);
-			mm_err_class(reterr, MM_CLASS_CONNECT, "%s",
-				     "the server gives the reason; try again later");
-		}
-		return r;
+		return c->bye && r == -ECONNRESET ? said_bye(c, reterr) : r;
 	}
-	v = imap_budget_waited(&c->budget, clock_usec() - begin,
-			       queued - stream_queued(c->stream),
-			       imap_framer_midway(&c->framer));
+	held = stream_held_usec(c->stream) - held; /* that was not the server */
+	v = imap_budget_waited(
+		&c->budget, clock_usec() - begin - MIN_OF(held, clock_usec() - begin),
+		queued - stream_queued(c->stream), imap_framer_midway(&c->framer));
 	return v == IMAP_GO_ON ? 0 : over_budget(c, v, what, reterr);
 }
 
@@ -342,21 +370,64 @@ void imap_cmd_free(struct imap *c, struct imap_cmd *cmd)
 	}
 }
 
+static enum reply_place place_of(const struct imap_cmd *cmd)
+{
+	switch (cmd->verb) {
+	case VERB_APPEND:
+	case VERB_FLAGS:
+		return REPLY_TO_WRITING;
+	case VERB_FETCH:
+	case VERB_SIZES:
+		return REPLY_TO_READING;
+	case VERB_SELECT:
+	case VERB_PLAIN:
+		break;
+	}
+	return strcmp(cmd->name, "CREATE") == 0 ? REPLY_TO_WRITING : REPLY_TO_OTHERS;
+}
+
+int imap_judged(struct mm_err *e, enum reply_meaning meaning, uint64_t wait_usec)
+{
+	switch (e ? meaning : REPLY_PLAIN) {
+	case REPLY_THROTTLED:
+		e->scope = MM_SCOPE_STORE;
+		e->retry = MM_RETRY_LATER;
+		e->retry_after_usec = wait_usec;
+		return mm_err_class(e, MM_CLASS_THROTTLED,
+				    "the server limits what this mailbox may do at once; it "
+				    "goes on by itself later");
+	case REPLY_CONNECTIONS:
+		e->scope = MM_SCOPE_STORE;
+		return mm_err_class(e, MM_CLASS_CONNECT,
+				    "close other programs that use this mailbox, or lower "
+				    "limits.connections");
+	case REPLY_FULL:
+		e->scope = MM_SCOPE_JOB;
+		return mm_err_class(
+			e, MM_CLASS_QUOTA,
+			"make room in this mailbox or raise its quota, then run again");
+	case REPLY_TOO_LARGE:
+		return mm_err_class(e, MM_CLASS_TOO_LARGE, "the server gives the reason");
+	case REPLY_OPERATOR:
+		return mm_err_class(e, MM_CLASS_REFUSED,
+				    "only the operator of this server can mend it");
+	case REPLY_PLAIN:
+	case REPLY_SLOWER:
+	case REPLY_BUSY:
+		break;
+	}
+	return mm_err_class(e, MM_CLASS_REFUSED, "the server gives the reason");
+}
+
 int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope scope,
 		 const char *what, struct mm_err *reterr)
 {
-	bool quota = strcasecmp(cmd->code, "OVERQUOTA") == 0;
-	bool large = strcasecmp(cmd->code, "TOOBIG") == 0;
+	uint64_t wait = 0;
+	enum reply_meaning meaning = reply_meaning(place_of(cmd), cmd->text, &wait);
 
-	mm_err_set(reterr, quota ? MM_SCOPE_JOB : scope, MM_RETRY_LATER, -EREMOTEIO,
-		   "%s: %s: %s %s", c->label, what, cmd->status == IMAP_BAD ? "BAD" : "NO",
-		   cmd->text);
-	if (quota)
-		return mm_err_class(
-			reterr, MM_CLASS_QUOTA,
-			"make room in this mailbox or raise its quota, then run again");
-	return mm_err_class(reterr, large ? MM_CLASS_TOO_LARGE : MM_CLASS_REFUSED,
-			    "the server gives the reason");
+	mm_err_set(reterr, scope, MM_RETRY_LATER, -EREMOTEIO, "%s: %s: %s %s", c->label, what,
+		   cmd->status == IMAP_BAD ? "BAD" : "NO", cmd->text);
+	return imap_judged(reterr, meaning, wait);
 }
 
 int imap_simple_end(struct imap *c, struct imap_cmd *cmd, enum mm_scope scope,

@@ -8,6 +8,7 @@
 #include "budget.h"
 #include "framer.h"
 #include "parse.h"
+#include "replies.h"
 
 /* Commands in flight on one session: more bring nothing once a round trip is filled. */
 #define IMAP_WINDOW_MAX 64
@@ -74,6 +75,7 @@ struct imap {
 	char delim;
 	char *prefix;
 	char *bye;
+	uint64_t pause_usec; /* before the next command; 0: none */
 	bool broken;
 
 	struct imap_mailbox box; /* being selected */
@@ -124,6 +126,9 @@ int imap_simple_end(struct imap *c, struct imap_cmd *cmd, enum mm_scope scope,
 /* Describe a NO or BAD. what: "cannot create folder X". Returns -EREMOTEIO. */
 int imap_refused(const struct imap *c, const struct imap_cmd *cmd, enum mm_scope scope,
 		 const char *what, struct mm_err *reterr);
+/* What a reply means (replies.h) for a trouble just described: class, advice, and how far it
+ * reaches where that is not the caller's to say. Returns its code. e may be NULL. */
+int imap_judged(struct mm_err *e, enum reply_meaning meaning, uint64_t wait_usec);
 int imap_protocol_error(struct imap *c, const char *what, struct mm_err *reterr);
 
 /* ---- session.c ---- */

@@ -18,12 +18,16 @@ static int refuse(struct imap *c, enum mm_class cls, const char *text, const cha
 static int login_refused(struct imap *c, const struct imap_cmd *cmd, const struct endpoint *e,
 			 struct mm_err *reterr)
 {
-	bool busy = strcasecmp(cmd->code, "UNAVAILABLE") == 0 ||
-		    strcasecmp(cmd->code, "INUSE") == 0 || strcasecmp(cmd->code, "LIMIT") == 0;
+	uint64_t wait = 0;
+	enum reply_meaning meaning = reply_meaning(REPLY_TO_LOGIN, cmd->text, &wait);
+	bool busy = meaning == REPLY_BUSY || meaning == REPLY_CONNECTIONS ||
+		    meaning == REPLY_THROTTLED;
 
 	mm_err_set(reterr, busy ? MM_SCOPE_STORE : MM_SCOPE_JOB,
 		   busy ? MM_RETRY_LATER : MM_RETRY_NEVER, -EACCES,
 		   "%s: login of \"%s\" refused: %s", c->label, e->user, cmd->text);
+	if (meaning == REPLY_THROTTLED || meaning == REPLY_CONNECTIONS)
+		return imap_judged(reterr, meaning, wait);
 	if (busy)
 		return mm_err_class(reterr, MM_CLASS_CONNECT,
 				    "the server cannot just now; the next run tries again");

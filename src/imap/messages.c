@@ -274,7 +274,8 @@ static void describe_refusal(struct imap *c, const struct imap_cmd *cmd,
 	imap_refused(c, cmd, is_for_folder(cmd) ? MM_SCOPE_FOLDER : MM_SCOPE_MESSAGE,
 		     "the message was refused", &ret->error);
 	/* What is refused for what it is will be refused again. */
-	if (ret->error.scope == MM_SCOPE_MESSAGE && !is_passing(cmd))
+	if (ret->error.scope == MM_SCOPE_MESSAGE && ret->error.cls != MM_CLASS_THROTTLED &&
+	    !is_passing(cmd))
 		ret->error.retry = MM_RETRY_NEVER;
 }
 
@@ -359,7 +360,7 @@ int imap_flags_end(struct imap *c, struct mm_err *reterr)
 		return r;
 	if (cmd->status != IMAP_OK) {
 		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "STORE was refused", reterr);
-		if (reterr && !is_passing(cmd))
+		if (reterr && reterr->scope == MM_SCOPE_FOLDER && !is_passing(cmd))
 			reterr->retry = MM_RETRY_NEVER;
 	}
 	imap_cmd_free(c, cmd);

@@ -106,6 +106,19 @@ static enum stream_tls stream_tls_of(enum tls_mode t)
 				   : STREAM_TLS_NONE;
 }
 
+/* A server that does not even let us in may have said why and for how long. */
+static int turned_away(int r, struct mm_err *reterr)
+{
+	static const char bye[] = "turned us away: BYE ";
+	const char *text = r < 0 && reterr ? strstr(reterr->text, bye) : NULL;
+	uint64_t wait = 0;
+
+	if (text &&
+	    reply_meaning(REPLY_GREETING, text + sizeof(bye) - 1, &wait) == REPLY_THROTTLED)
+		(void)imap_judged(reterr, REPLY_THROTTLED, wait);
+	return r;
+}
+
 static int connect_stream(struct imap *c, const struct imap_options *o, struct mm_err *reterr)
 {
 	const struct endpoint *e = o->endpoint;
@@ -123,6 +136,7 @@ static int connect_stream(struct imap *c, const struct imap_options *o, struct m
 		.proxy = e->proxy,
 		.timeout_usec = e->timeout_usec,
 		.cancel_fd = o->cancel_fd,
+		.limiter = o->limiter,
 	};
 
 	if (e->tls == TLS_NONE && !e->allow_cleartext) {
@@ -132,7 +146,7 @@ static int connect_stream(struct imap *c, const struct imap_options *o, struct m
 			reterr, MM_CLASS_CONFIG,
 			"use TLS, or set allow_cleartext = true on a network you trust");
 	}
-	return stream_open(&so, &c->stream, reterr);
+	return turned_away(stream_open(&so, &c->stream, reterr), reterr);
 }
 
 int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *reterr)

@@ -9,6 +9,7 @@ static const char *const result_names[] = {
 	[RUN_PARTIAL] = "partial",
 	[RUN_FAILED] = "failed",
 	[RUN_CANCELLED] = "cancelled",
+	[RUN_THROTTLED] = "throttled",
 	[RUN_INTERRUPTED] = "interrupted",
 };
 
@@ -91,6 +92,30 @@ int run_summary_add_error(struct run_summary *s, const char *folder, uint32_t ui
 	return 0;
 }
 
+int run_summary_add_throttle(struct run_summary *s, const char *text, const char *advice,
+			     uint64_t until_usec)
+{
+	size_t n = s->n_errors;
+	int r;
+
+	/* The others came before it; it is what counts. */
+	if (n == RUN_ERRORS_MAX)
+		error_done(&s->errors[--s->n_errors]);
+	n = s->n_errors;
+	r = run_summary_add_error(s, NULL, 0, MM_CLASS_THROTTLED, text, advice);
+	if (r == 0)
+		s->errors[n].until_usec = until_usec;
+	return r;
+}
+
+uint64_t run_summary_until(const struct run_summary *s)
+{
+	for (size_t i = s->n_errors; s->result == RUN_THROTTLED && i > 0; i--)
+		if (s->errors[i - 1].until_usec)
+			return s->errors[i - 1].until_usec;
+	return 0;
+}
+
 /* ---- to JSON ---- */
 
 static json_t *text_or_null(const char *s)
@@ -119,6 +144,11 @@ static json_t *errors_to_json(const struct run_summary *s)
 			e->uid ? json_integer(e->uid) : json_null(), "class",
 			mm_class_name(e->cls), "text", e->text, "advice", e->advice);
 
+		if (e->until_usec && o &&
+		    json_object_set_new(o, "until", time_or_null(e->until_usec)) < 0) {
+			json_decref(o);
+			return NULL;
+		}
 		if (json_array_append_new(list, o) < 0)
 			return NULL;
 	}
@@ -245,7 +275,12 @@ static int get_error(const json_t *o, struct run_summary *s)
 	r = get_text(o, "advice", true, &e.advice);
 	if (r < 0)
 		return r;
+	r = get_time(o, "until", &e.until_usec);
+	if (r < 0)
+		return r;
 
+	if (e.until_usec)
+		return run_summary_add_throttle(s, e.text, e.advice, e.until_usec);
 	return run_summary_add_error(s, e.folder, e.uid, mm_class_from_name(cls), e.text,
 				     e.advice);
 }

@@ -76,6 +76,9 @@ static const struct field endpoint_fields[] = {
 	F_OBJECT(endpoint, secret, secret_fields),
 	F(U64, endpoint, timeout_usec),
 	F(U32, endpoint, max_connections),
+	F(U64, endpoint, max_rate),
+	F(U64, endpoint, daily_download),
+	F(U64, endpoint, daily_upload),
 	{0},
 };
 

@@ -38,6 +38,10 @@ struct stream {
 	int fd;
 	int cancel_fd;
 	uint64_t timeout_usec;
+	struct limiter *limiter;
+	uint64_t held_until_usec; /* nothing is sent before */
+	uint64_t held_usec;       /* how long that was, in all */
+	bool held;                /* in the last sleep it was us who kept it from moving */
 	uint64_t last_moved_usec;
 	uint64_t turns; /* times an answer followed what we sent */
 	bool asked;     /* we sent something that was not answered yet */

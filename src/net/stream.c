@@ -28,6 +28,7 @@ int stream_open(const struct stream_options *o, struct stream **ret, struct mm_e
 	s->fd = -1;
 	s->cancel_fd = o->cancel_fd;
 	s->timeout_usec = o->timeout_usec;
+	s->limiter = o->limiter;
 	s->label = text_dup(o->label);
 	s->in = malloc(STREAM_IN_MAX);
 	s->out = malloc(STREAM_OUT_MAX);
@@ -184,15 +185,38 @@ void stream_write_spool(struct stream *s, struct spool *body)
 	s->queued += spool_size(body);
 }
 
+void stream_hold(struct stream *s, uint64_t span_usec)
+{
+	s->held_until_usec = clock_deadline(span_usec);
+}
+
+uint64_t stream_held_usec(const struct stream *s)
+{
+	return s->held_usec;
+}
+
+/* Monotonic: it may not send, or not move at all, before; 0: it may. */
+static uint64_t may_send_at(const struct stream *s)
+{
+	return MAX_OF(s->held_until_usec, limiter_not_before(s->limiter));
+}
+
+static bool is_limited(const struct stream *s)
+{
+	return s->limiter && limiter_not_before(s->limiter) > clock_usec();
+}
+
 /* Fill the send buffer from the queue; only when it is empty, since a send must be repeated
  * with the same octets. */
 static void fill_out(struct stream *s)
 {
+	size_t max = MIN_OF(limiter_piece(s->limiter), (size_t)STREAM_OUT_MAX);
+
 	explicit_bzero(s->out, s->out_end); /* what was sent may have been a login */
 	s->out_start = s->out_end = 0;
-	while (s->head && s->out_end < STREAM_OUT_MAX) {
+	while (s->head && s->out_end < max) {
 		struct chunk *c = s->head;
-		size_t room = STREAM_OUT_MAX - s->out_end;
+		size_t room = max - s->out_end;
 		ssize_t n;
 
 		if (c->body) {
@@ -228,7 +252,7 @@ static bool send_some(struct stream *s)
 
 		if (s->out_start == s->out_end)
 			fill_out(s);
-		if (s->out_start == s->out_end)
+		if (s->out_start == s->out_end || may_send_at(s) > clock_usec())
 			break;
 		code = curl_easy_send(s->curl, s->out + s->out_start, s->out_end - s->out_start,
 				      &n);
@@ -239,6 +263,7 @@ static bool send_some(struct stream *s)
 			break;
 		}
 		s->out_start += n;
+		limiter_moved(s->limiter, clock_usec(), 0, n);
 		s->asked = true;
 		moved = true;
 	}
@@ -257,12 +282,12 @@ static bool receive_some(struct stream *s)
 		s->in_start = 0;
 	}
 	s->in_drained = false;
-	while (!s->error && s->in_end < STREAM_IN_MAX) {
-		size_t n = 0;
+	while (!s->error && s->in_end < STREAM_IN_MAX && !is_limited(s)) {
+		size_t room = STREAM_IN_MAX - s->in_end, n = 0;
 		CURLcode code;
 
-		code = curl_easy_recv(s->curl, s->in + s->in_end, STREAM_IN_MAX - s->in_end,
-				      &n);
+		code = curl_easy_recv(s->curl, s->in + s->in_end,
+				      MIN_OF(room, limiter_piece(s->limiter)), &n);
 		if (code == CURLE_AGAIN) {
 			s->in_drained = true;
 			break;
@@ -272,6 +297,7 @@ static bool receive_some(struct stream *s)
 			break;
 		}
 		s->in_end += n;
+		limiter_moved(s->limiter, clock_usec(), n, 0);
 		s->turns += s->asked;
 		s->asked = false;
 		moved = true;
@@ -312,24 +338,39 @@ void pump_poll(struct pump *p)
 		move_octets(p->v[i]);
 }
 
+/* What to wait for with a stream; *until: when it may move of which we keep it now. */
+static short events_of(struct stream *s, uint64_t now, uint64_t *until)
+{
+	uint64_t limited = limiter_not_before(s->limiter), sends = may_send_at(s);
+	bool queued = stream_queued(s) > 0;
+	short events = 0;
+
+	s->held = limited > now || (queued && sends > now);
+	if (s->held)
+		*until = MIN_OF(*until, limited > now ? limited : sends);
+	if (limited > now)
+		return 0;
+	if (s->in_end < STREAM_IN_MAX)
+		events |= POLLIN;
+	if (queued && sends <= now)
+		events |= POLLOUT;
+	return events;
+}
+
 /* Sleep until one of the streams can move or the deadline passes. */
 static int pump_sleep(struct pump *p, const struct stream *s, uint64_t deadline)
 {
+	uint64_t now = clock_usec();
 	struct pollfd fds[PUMP_STREAMS_MAX + 1];
 	nfds_t n = 0;
 	int r;
 
 	for (size_t i = 0; i < p->n; i++) {
-		const struct stream *t = p->v[i];
-		short events = 0;
+		struct stream *t = p->v[i];
+		short events = t->error ? 0 : events_of(t, now, &deadline);
 
-		if (t->error)
-			continue;
-		if (t->in_end < STREAM_IN_MAX)
-			events |= POLLIN;
-		if (stream_queued(t) > 0)
-			events |= POLLOUT;
-		fds[n++] = (struct pollfd){.fd = t->fd, .events = events};
+		if (events)
+			fds[n++] = (struct pollfd){.fd = t->fd, .events = events};
 	}
 	fds[n++] = (struct pollfd){.fd = s->cancel_fd, .events = POLLIN};
 	r = poll(fds, n, clock_poll_msec(deadline));
@@ -366,7 +407,7 @@ int pump_wait(struct pump *p, struct stream *s, const char *what, struct mm_err 
 	uint64_t begin = clock_usec();
 
 	for (;;) {
-		uint64_t deadline;
+		uint64_t deadline, now;
 		int r;
 
 		pump_poll(p);
@@ -389,8 +430,13 @@ int pump_wait(struct pump *p, struct stream *s, const char *what, struct mm_err 
 				 span);
 			continue;
 		}
+		now = clock_usec();
 		r = pump_sleep(p, s, deadline);
 		if (r < 0)
 			stream_fail(s, r, "waiting failed");
+		if (s->held) { /* the silence was ours */
+			s->last_moved_usec = clock_usec();
+			s->held_usec += s->last_moved_usec - now;
+		}
 	}
 }

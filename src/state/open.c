@@ -55,6 +55,14 @@ static const char *const statements[ST_N] = {
 			  " FROM message WHERE folder = ?1 AND state = ?2 ORDER BY uid",
 	[ST_EACH_OPEN] = "SELECT " ROW_COLUMNS " FROM message INDEXED BY message_state "
 			 "WHERE folder = ?1 AND state = ?2 AND state <> 2 ORDER BY uid",
+	[ST_TRAFFIC_ADD] = "INSERT INTO traffic (slot, way, octets) VALUES (?1, ?2, ?3) "
+			   "ON CONFLICT (slot, way) DO UPDATE SET octets = "
+			   "min(octets + excluded.octets, 4611686018427387903)",
+	[ST_TRAFFIC_EACH] = "SELECT slot, way, octets FROM traffic",
+	[ST_TRAFFIC_KEEP] = "DELETE FROM traffic WHERE slot NOT BETWEEN ?1 AND ?2",
+	[ST_PAUSE_SET] =
+		"INSERT OR REPLACE INTO pause (id, until_usec, text) VALUES (1, ?1, ?2)",
+	[ST_PAUSE_GET] = "SELECT until_usec, text FROM pause",
 };
 
 static int take_lock(struct state *s, const char *path, const char *account,

@@ -11,8 +11,19 @@
 #define STATE_OWNER                                                                            \
 	"CREATE TABLE owner (account TEXT NOT NULL, mailboxes TEXT NOT NULL) STRICT;"
 
+/* Octets in a slot of time, one way; and until when a server is left alone. */
+#define STATE_TRAFFIC                                                                          \
+	"CREATE TABLE traffic ("                                                               \
+	" slot INTEGER NOT NULL, way INTEGER NOT NULL, octets INTEGER NOT NULL,"               \
+	" PRIMARY KEY (slot, way)) STRICT, WITHOUT ROWID;"                                     \
+	"CREATE TABLE pause ("                                                                 \
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"                                              \
+	" until_usec INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
+
+#define STATE_BESIDE STATE_OWNER STATE_TRAFFIC
+
 #define STATE_SCHEMA                                                                           \
-	STATE_OWNER                                                                            \
+	STATE_BESIDE                                                                           \
 	"CREATE TABLE folder ("                                                                \
 	" id INTEGER PRIMARY KEY,"                                                             \
 	" origin TEXT NOT NULL, destination TEXT NOT NULL,"                                    \
@@ -41,7 +52,7 @@
 
 /* From version n to n + 1, in one transaction with all others that are needed. */
 #define STATE_UPGRADE_1                                                                        \
-	STATE_OWNER                                                                            \
+	STATE_BESIDE                                                                           \
 	"ALTER TABLE message ADD COLUMN held_under INTEGER NOT NULL DEFAULT 0;"                \
 	"ALTER TABLE message ADD COLUMN held_what TEXT;"                                       \
 	"CREATE INDEX message_held ON message (folder, held_under) WHERE held_under <> 0;"     \

@@ -451,3 +451,15 @@ int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void
 	(void)pthread_mutex_unlock(&s->lock);
 	return r < 0 ? r : 0;
 }
+
+/* ---- for traffic.c ---- */
+
+int state_usable(struct state *s, struct mm_err *reterr)
+{
+	return usable(s, reterr);
+}
+
+int state_run(struct state *s, enum statement which, const char *what, struct mm_err *reterr)
+{
+	return run(s, which, what, reterr);
+}

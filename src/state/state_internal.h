@@ -26,6 +26,11 @@ enum statement {
 	ST_EACH,
 	ST_EACH_STATE,
 	ST_EACH_OPEN, /* of a state other than stored: few rows among many */
+	ST_TRAFFIC_ADD,
+	ST_TRAFFIC_EACH,
+	ST_TRAFFIC_KEEP,
+	ST_PAUSE_SET,
+	ST_PAUSE_GET,
 	ST_N,
 };
 
@@ -85,5 +90,9 @@ int state_prepare(struct state *s);
 
 /* Describe the database's trouble; the handle is of no more use. */
 int state_failed(struct state *s, const char *what, struct mm_err *reterr);
+/* Handles that failed once are never used again: what they hold is not known. */
+int state_usable(struct state *s, struct mm_err *reterr);
+/* Run a prepared statement that returns no row. */
+int state_run(struct state *s, enum statement which, const char *what, struct mm_err *reterr);
 
 #endif

@@ -13,6 +13,7 @@ struct imap_store {
 	char *side;
 	unsigned match;
 	struct store_link *link;
+	struct limiter *limiter;
 	struct pump own; /* until the store joins its link */
 };
 
@@ -40,6 +41,7 @@ static int do_open(struct store *s, struct mm_err *reterr)
 		.pool = is->link->pool,
 		.match = is->match,
 		.cancel_fd = is->link->cancel_fd,
+		.limiter = is->limiter,
 		.before_login = is->link->before_login,
 		.userdata = is->link->userdata,
 	};
@@ -255,7 +257,7 @@ static const struct store_ops imap_store_ops = {
 
 int imap_store_new(const struct endpoint *endpoint, const struct secret *secret,
 		   const char *side, unsigned match, struct store_link *link,
-		   struct store **ret)
+		   struct limiter *limiter, struct store **ret)
 {
 	struct imap_store *s = calloc(1, sizeof(*s));
 
@@ -266,6 +268,7 @@ int imap_store_new(const struct endpoint *endpoint, const struct secret *secret,
 	s->secret = secret;
 	s->match = match;
 	s->link = link;
+	s->limiter = limiter;
 	s->side = text_dup(side);
 	if (!s->side) {
 		free(s);

@@ -29,11 +29,12 @@ void store_link_before_login(struct store_link *l, int (*fn)(void *userdata), vo
 }
 
 int store_new(const struct endpoint *endpoint, const struct secret *secret, const char *side,
-	      unsigned match, struct store_link *link, struct store **ret)
+	      unsigned match, struct store_link *link, struct limiter *limiter,
+	      struct store **ret)
 {
 	if (endpoint->kind != ENDPOINT_IMAP)
 		return -EINVAL;
-	return imap_store_new(endpoint, secret, side, match, link, ret);
+	return imap_store_new(endpoint, secret, side, match, link, limiter, ret);
 }
 
 struct store *store_free(struct store *s)

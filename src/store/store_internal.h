@@ -55,6 +55,6 @@ struct store {
 
 int imap_store_new(const struct endpoint *endpoint, const struct secret *secret,
 		   const char *side, unsigned match, struct store_link *link,
-		   struct store **ret);
+		   struct limiter *limiter, struct store **ret);
 
 #endif

@@ -77,6 +77,20 @@ int clock_parse_rfc3339(const char *s, uint64_t *ret_wall_usec)
 	return 0;
 }
 
+char *clock_local(uint64_t wall_usec, uint64_t now_usec, char *buf, size_t n)
+{
+	time_t t = (time_t)(wall_usec / USEC_PER_SEC), now = (time_t)(now_usec / USEC_PER_SEC);
+	struct tm a = {0}, b = {0};
+	bool today;
+
+	(void)localtime_r(&t, &a);
+	(void)localtime_r(&now, &b);
+	today = a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
+	if (strftime(buf, n, today ? "%H:%M" : "%Y-%m-%d %H:%M", &a) == 0 && n > 0)
+		buf[0] = '\0';
+	return buf;
+}
+
 uint64_t clock_deadline(uint64_t span_usec)
 {
 	uint64_t now = clock_usec();

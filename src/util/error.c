@@ -36,6 +36,7 @@ int mm_err_set(struct mm_err *e, enum mm_scope scope, enum mm_retry retry, int c
 	e->retry = retry;
 	e->cls = MM_CLASS_OTHER;
 	e->code = code;
+	e->retry_after_usec = 0;
 	e->advice[0] = '\0';
 	return code;
 }
@@ -79,6 +80,8 @@ static const struct {
 	[MM_CLASS_SAFETY] = {"safety", 8},
 	[MM_CLASS_CANCELLED] = {"cancelled", 9},
 	[MM_CLASS_TIMEOUT] = {"timeout", 9},
+	/* Not all is done; the rest follows by itself. */
+	[MM_CLASS_THROTTLED] = {"throttled", 1},
 	[MM_CLASS_LOCAL] = {"local", 10},
 };
 

@@ -4,6 +4,22 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* jansson's scanner goes on without a character that it had no memory for. */
+static _Thread_local bool lacked_memory;
+
+static void *json_malloc(size_t n)
+{
+	void *p = malloc(n);
+
+	lacked_memory = lacked_memory || !p;
+	return p;
+}
+
+__attribute__((constructor)) static void watch_memory(void)
+{
+	json_set_alloc_funcs(json_malloc, free);
+}
+
 int jsonio_take(struct buf *in, json_t **ret)
 {
 	const char *end = in->len > 0 ? memchr(in->p, '\0', in->len) : NULL;
@@ -16,13 +32,12 @@ int jsonio_take(struct buf *in, json_t **ret)
 	if (!end)
 		return 0;
 
+	lacked_memory = false;
 	o = json_loadb(in->p, n, JSON_REJECT_DUPLICATES, &error);
 	buf_consume(in, n + 1);
-	if (!o)
-		return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
-	if (!json_is_object(o)) {
+	if (lacked_memory || !json_is_object(o)) {
 		json_decref(o);
-		return -EBADMSG;
+		return lacked_memory ? -ENOMEM : -EBADMSG;
 	}
 
 	*ret = o;

@@ -101,6 +101,21 @@ int parse_size(const char *s, uint64_t *ret_bytes)
 	return 0;
 }
 
+int parse_rate(const char *s, uint64_t *ret_bytes_per_sec)
+{
+	static const char per[] = "/s";
+	size_t n = strlen(s);
+	char size[64];
+
+	if (n > strlen(per) && strcmp(s + n - strlen(per), per) == 0)
+		n -= strlen(per);
+	if (n >= sizeof(size))
+		return -EBADMSG;
+	memcpy(size, s, n);
+	size[n] = '\0';
+	return parse_size(size, ret_bytes_per_sec);
+}
+
 #define MINUTE (60 * USEC_PER_SEC)
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)

@@ -118,9 +118,10 @@ static void advise_login(struct check_line *l, const struct job *job, const stru
 void check_trouble(struct checks *c, const struct job *job, const struct endpoint *e,
 		   const char *side, const char *item, const struct mm_err *err)
 {
+	bool throttled = err->cls == MM_CLASS_THROTTLED; /* a run would wait, and then go on */
 	struct check_line l;
 
-	check_begin(&l, CHECK_FAIL, side, item, "%s", err->text);
+	check_begin(&l, throttled ? CHECK_WARN : CHECK_FAIL, side, item, "%s", err->text);
 	check_advise(&l, "%s", err->advice);
 	if (strcmp(item, "secret") == 0)
 		advise_secret(&l, job, e);
@@ -130,10 +131,11 @@ void check_trouble(struct checks *c, const struct job *job, const struct endpoin
 		check_advise_certificate(&l, e);
 	else if (err->cls == MM_CLASS_CONNECT || err->cls == MM_CLASS_TIMEOUT)
 		advise_connection(&l, e);
-	else
+	else if (!throttled)
 		check_advise(&l, "; more: mailmigctl plan %s", job->account);
 	/* A server that falls silent is out of reach, whatever a run would have done then. */
 	check_end(c, &l,
-		  err->cls == MM_CLASS_TIMEOUT ? mm_class_exit_code(MM_CLASS_CONNECT)
-					       : mm_class_exit_code(err->cls));
+		  throttled                      ? 0
+		  : err->cls == MM_CLASS_TIMEOUT ? mm_class_exit_code(MM_CLASS_CONNECT)
+						 : mm_class_exit_code(err->cls));
 }

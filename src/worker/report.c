@@ -112,6 +112,7 @@ int report_progress(struct reporter *r, struct engine *e)
 	struct engine_progress p;
 	json_t *j = new_event(r, "progress");
 	json_int_t eta = 0;
+	char until[32];
 
 	engine_progress(e, &p);
 	update_rate(r, &p);
@@ -119,11 +120,14 @@ int report_progress(struct reporter *r, struct engine *e)
 		eta = (json_int_t)((double)(p.bytes_total - p.bytes_done) / r->rate) + 1;
 	if (j &&
 	    json_object_update_new(
-		    j, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "phase", p.phase,
-				 "folder", p.folder, "done", (json_int_t)p.done, "total",
-				 (json_int_t)p.total, "bytes_done", (json_int_t)p.bytes_done,
-				 "bytes_total", (json_int_t)p.bytes_total, "rate",
-				 (json_int_t)r->rate, "eta_seconds", eta)) < 0) {
+		    j,
+		    json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s?}", "phase",
+			      p.phase, "folder", p.folder, "done", (json_int_t)p.done, "total",
+			      (json_int_t)p.total, "bytes_done", (json_int_t)p.bytes_done,
+			      "bytes_total", (json_int_t)p.bytes_total, "rate",
+			      (json_int_t)r->rate, "eta_seconds", eta, "until",
+			      p.until_usec ? clock_rfc3339(p.until_usec, until, sizeof(until))
+					   : NULL)) < 0) {
 		json_decref(j);
 		return -ENOMEM;
 	}

@@ -224,7 +224,8 @@ int worker_run(const struct job *job, int fd, struct buf *said)
 		return mm_class_exit_code(MM_CLASS_LOCAL);
 
 	(void)run_engine(&w);
-	w.summary.finished_usec = clock_wall_usec();
+	/* The clock may have been set back since. */
+	w.summary.finished_usec = MAX_OF(clock_wall_usec(), w.summary.started_usec);
 	exit_code = w.summary.exit_code;
 	if (report_done(&w.reporter, &w.summary) < 0) /* nobody listens, or no memory for it */
 		mm_log(LOG_ERR, NULL, "the result of this run could not be told: %s",

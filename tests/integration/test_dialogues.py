@@ -28,6 +28,10 @@ Then `run` begins each run against the bad server: its rules (harness/quirky.py)
     expect error TEXT            one of them holds it
     expect note TEXT             a log event holds it
     expect heard N REGEX         so many commands match
+    expect seconds N             it took at least so long
+    expect result WORD           as status shows it
+    expect until LOW HIGH        it says that it goes on so many seconds after its end
+    forget                       before the run: the state is lost
     keep N                       before the run: all but N messages of each folder are lost at the
                                  destination
     change                       before the run: more mail and other flags at the origin
@@ -38,6 +42,7 @@ At the origin there are 5 messages in INBOX (numbers 1 to 5), 3 in Archive (11 t
 Twins: two equal ones (21), and two equal ones without Message-ID (22)."""
 
 import collections
+import datetime
 import os
 import pathlib
 import random
@@ -45,6 +50,7 @@ import re
 import shlex
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -82,12 +88,17 @@ class Step:
         self.errors = []
         self.notes = []
         self.heard = []
+        self.change = self.forget = False
+        self.seconds = 0
+        self.result = self.until = None
         self.change, self.keep = False, None
 
     def add(self, line):
         word, _, rest = line.partition(" ")
         if word == "change":
             self.change = True
+        elif word == "forget":
+            self.forget = True
         elif word == "keep":
             self.keep = int(rest)
         elif word != "expect":
@@ -99,6 +110,12 @@ class Step:
         elif rest.startswith("heard "):
             n, _, regex = rest[6:].partition(" ")
             self.heard.append((int(n), re.compile(regex, re.I | re.S)))
+        elif rest.startswith("seconds "):
+            self.seconds = float(rest[8:])
+        elif rest.startswith("result "):
+            self.result = rest[7:]
+        elif rest.startswith("until "):
+            self.until = [int(n) for n in rest[6:].split()]
         else:
             what, n = rest.split()
             assert what in COUNTERS + ("exit", "errors"), line
@@ -201,6 +218,10 @@ class Case:
         self.configure(bad)
         if step.change:
             self.change()
+        if step.forget:
+            for path in pathlib.Path(self.mm.state, "accounts").iterdir():
+                path.unlink()
+        began = time.monotonic()
         if step.keep is not None:
             self.lose(step.keep)
         code, events, done = self.mm.run_json(self.user, args=("--local",), timeout=TIMEOUT)
@@ -212,6 +233,11 @@ class Case:
             assert error["text"] and error["advice"], shown
             assert not re.search(r"[\x00-\x1f\x7f]", error["text"] + error["advice"]), shown
         assert {k: got[k] for k in step.expected} == step.expected, shown
+        assert time.monotonic() - began >= step.seconds, shown
+        assert step.result in (None, done["result"]), shown
+        if step.until:
+            ahead = seconds_until(done["errors"][-1]["until"])
+            assert step.until[0] <= ahead <= step.until[1], shown
         for text in step.errors:
             assert any(text in e["text"] for e in done["errors"]), "%s: %s" % (text, shown)
         logged = [e["text"] for e in events if e["event"] == "log"]
@@ -281,6 +307,11 @@ class Case:
                         there[m.sha256] -= 1
                     else:
                         theirs.append(folder, octets, flags, DATE)
+
+
+def seconds_until(rfc3339):
+    until = datetime.datetime.strptime(rfc3339, "%Y-%m-%dT%H:%M:%SZ")
+    return (until - datetime.datetime.utcnow()).total_seconds()
 
 
 def fill(client, folder, messages):

@@ -38,7 +38,8 @@ BELOW = {
 
 # The public headers of each folder.
 HEADERS = {
-    "util": ("base", "buf", "clock", "crash_point", "error", "fs", "jsonio", "log", "parse", "secret", "spool",
+    "util": ("base", "buf", "clock", "crash_point", "error", "fs", "jsonio", "limiter", "log", "parse",
+             "secret", "spool",
              "text"),
     "model": ("event", "fingerprint", "flags", "folder", "job", "message", "repair", "schedule",
               "seqset"),
@@ -64,7 +65,7 @@ FOREIGN = {
     r"config_(?!item_)": ("config",),  # libconfig; ours are told apart below
     r"sd_": ("util", "bus", "varlink", "daemon", "ctl", "generator"),
     r"json_": ("util", "model", "varlink", "state", "history", "daemon", "ctl", "worker"),
-    r"pthread_(?!once)": ("util", "engine", "state", "worker"),  # util: the pool of spools
+    r"pthread_(?!once)": ("util", "engine", "state", "worker"),  # util: the pool of spools, limiters
 }
 
 # What a program must not even be able to do.

@@ -40,6 +40,10 @@ def later(*names):
     return ("tests/integration/test_sync_changes.py", "-k", " or ".join(names))
 
 
+def clock(name):
+    return ("tests/torture/test_clock.py", "-k", name)
+
+
 DAMAGE = ("tests/crash/test_damage.py",)
 STATE = ("tests/unit/test_programs.py", "-k", "test_state_damage")
 
@@ -59,7 +63,7 @@ MUTANTS = (
            stop("later_run")),
     Mutant("what may have been sent is looked for before it is sent again",
            "src/engine/intents.c", "r = match_intents(w, &in.items, in.lowest, reterr);", "r = 0;",
-           dialogue("rewritten-no-answer")),
+           dialogue("rewritten-id-no-answer")),
     Mutant("a slow server gets its time", "src/engine/intents.c", "if (left > 0) {",
            "if (left > USEC_PER_SEC * 1000) {", dialogue("append-late")),
     Mutant("a server that rewrites messages is known by their header", "src/engine/intents.c",
@@ -200,4 +204,48 @@ MUTANTS = (
     Mutant("what is held is not tried again for nothing", "src/engine/held.c",
            "return row->held_under != 0 && row->held_under == p->circumstances &&",
            "return false && row->held_under == p->circumstances &&", refused("held")),
+    Mutant("a flood of lines has an end", "src/imap/budget.c",
+           "if (++b->responses > IMAP_RESPONSES_BASE + IMAP_RESPONSES_HELD * b->held)",
+           "if (false)", ("tests/unit/test_programs.py", "-k", "test_imap_budget")),
+    Mutant("a command has an end, however slowly it comes", "src/imap/conn.c",
+           "return v == IMAP_GO_ON ? 0 : over_budget(c, v, what, reterr);", "return 0;",
+           dialogue("drip")),
+    Mutant("a mailbox has an end", "src/imap/folders.c",
+           "li->l.n < IMAP_FOLDERS_MAX && li->octets < IMAP_NAMES_MAX", "true",
+           dialogue("list-endless")),
+    Mutant("a folder with an impossible name fails alone", "src/imap/folders.c",
+           "if (memchr(li.name.p, '\\0', li.name.n))", "if (false)",
+           dialogue("origin-name-nul")),
+    Mutant("a message goes without a date that is none", "src/imap/parse.c",
+           "return is_on_a_calendar(s);", "return true;", dialogue("origin-dates-nonsense")),
+    Mutant("numbers of a server stay far from the end of all numbers", "src/imap/parse.c",
+           "f->size = MIN_OF(f->size, IMAP_BODY_MAX + 1);", "",
+           ("tests/integration/test_hostile.py",)),
+    Mutant("UIDs told by the server are nobody else's", "src/engine/settle.c",
+           "r = state_owns(t->engine->state, t->work->pair->sf.id, uid, reterr);", "r = 0;",
+           dialogue("appenduid-of-owned")),
+    Mutant("a UIDNEXT that was too high hides nothing", "src/engine/settle.c",
+           "int r = transfer_look_below(t, b, reterr);", "int r = 0;", dialogue("uidnext-higher")),
+    Mutant("a UIDNEXT that goes back is noticed", "src/engine/folder.c",
+           "(now->uidnext != 0 && now->uidnext < uidnext)", "false",
+           dialogue("origin-uids-backwards")),
+    Mutant("a destination that went back is not taken for unchanged", "src/engine/survey.c",
+           "p->destination_status.uidnext >= sf->dest_seen;", "true;", dialogue("uidnext-back")),
+    Mutant("new messages are news whatever their mod-sequence", "src/engine/folder.c",
+           "if (r == 0 && since && p->sf.origin_uidnext)", "if (false)",
+           dialogue("origin-modseq-ahead")),
+    Mutant("a wait for an upload does not hang on the wall clock", "src/util/clock.c",
+           "read_clock(CLOCK_BOOTTIME)", "read_clock(CLOCK_REALTIME)", clock("between")),
+    Mutant("an upload of a killed worker may go on until the next look", "src/engine/intents.c",
+           "if (w->pair->sf.uncertain_usec)", "if (true)", clock("killed")),
+    Mutant("while a session goes on, its end is not written down", "src/engine/transfer.c",
+           "sf->uncertain_usec = 0;", "sf->uncertain_usec = 1;", clock("killed_later")),
+    Mutant("the newest run is the one that ended last", "src/history/history.c",
+           "\"ORDER BY rowid DESC LIMIT ?2\";", "\"ORDER BY started DESC LIMIT ?2\";",
+           clock("daemon")),
+    Mutant("a file is not begun where it has no room", "src/util/spool.c",
+           "if (room < p->min_free || room - p->min_free < s->size)", "if (false)",
+           ("tests/torture/test_spool_full.py", "-k", "no_room")),
+    Mutant("JSON without all its octets is not believed", "src/util/jsonio.c",
+           "lacked_memory || !p;", "false;", ("tests/unit/test_programs.py", "-k", "no_memory")),
 )

@@ -94,7 +94,11 @@ class Rig:
 
     def run(self, account, env=None, wrap=()):
         """One worker: its exit code and its last event, {} when none came whole."""
-        process, mine = self.popen(account, env, wrap)
+        return self.wait(*self.popen(account, env, wrap))
+
+    @staticmethod
+    def wait(process, mine):
+        """Of a started one."""
         with mine:
             try:
                 events = b"".join(iter(lambda: mine.recv(65536), b""))

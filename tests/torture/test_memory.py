@@ -8,7 +8,7 @@ import pytest
 from harness.imapclient import Client
 from torture.rig import LONG, Rig, change, points, saying
 
-POINTS = 24
+POINTS = 21
 OOM = ("memory", "Insufficient", "malloc", "not be told")
 # 1: without memory for a command one folder failed; 6, 9: libcurl, OpenSSL or the resolver had none.
 CODES = (0, 1, 6, 9, 10)
@@ -72,7 +72,7 @@ def test_reconnects(shim, origin, destination):
     with Rig(origin, destination) as rig:
         total = count(rig, shim, rig.account())
         codes = set()
-        for n in points(total, POINTS // 2, "reconnect"):
+        for n in points(total, POINTS // 3, "reconnect"):
             account = rig.account()
             codes.add(rig.run(account, shim.environment("mailmig-worker", "alloc", n))[0])
             rig.finish(account)

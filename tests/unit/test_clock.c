@@ -2,6 +2,7 @@
 #include "unit.h"
 #include <limits.h>
 #include <mailmig/clock.h>
+#include <time.h>
 
 static void test_clocks_run(void **state)
 {
@@ -86,6 +87,23 @@ static void test_deadline(void **state)
 	assert_true(clock_deadline(USEC_INFINITY - 1) == USEC_INFINITY);
 }
 
+static void test_local(void **state)
+{
+	const uint64_t t = UINT64_C(1795201500) * USEC_PER_SEC; /* 2026-11-20 19:05 UTC */
+	char buf[CLOCK_LOCAL_MAX];
+
+	assert_int_equal(setenv("TZ", "UTC", 1), 0);
+	tzset();
+	assert_string_equal(clock_local(t, t - USEC_PER_SEC, buf, sizeof(buf)), "19:05");
+	assert_string_equal(clock_local(t, t + 5 * 3600 * USEC_PER_SEC, buf, sizeof(buf)),
+			    "2026-11-20 19:05");
+	assert_string_equal(clock_local(t, t - 365 * 86400 * USEC_PER_SEC, buf, sizeof(buf)),
+			    "2026-11-20 19:05");
+	assert_int_equal(setenv("TZ", "UTC-5", 1), 0);
+	tzset();
+	assert_string_equal(clock_local(t, t, buf, sizeof(buf)), "00:05");
+}
+
 static void test_poll_msec(void **state)
 {
 	int msec;
@@ -107,7 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clocks_run),      cmocka_unit_test(test_rfc3339),
 		cmocka_unit_test(test_rfc3339_refuses), cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_poll_msec),
+		cmocka_unit_test(test_poll_msec),       cmocka_unit_test(test_local),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

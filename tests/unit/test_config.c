@@ -146,6 +146,8 @@ static void test_every_server_key(void **state)
 		"\"plain\";\n"
 		"    admin_user = \"root\"; password_file = \"root.pw\"; max_connections = "
 		"12;\n"
+		"    max_rate = \"2MiB/s\"; daily_download = \"3GB\"; daily_upload = "
+		"\"500MB\";\n"
 		"    timeout = \"90s\"; proxy = \"socks5h://u:p@localhost:1080\"; },\n"
 		"  { name = \"none\"; host = \"h\"; tls = \"none\"; allow_cleartext = true;\n"
 		"    auth = \"login\"; } );\n");
@@ -172,11 +174,16 @@ static void test_every_server_key(void **state)
 	assert_int_equal(o->secret.kind, SECRET_FILE); /* the administrator's */
 	assert_below(*state, o->secret.value, "root.pw");
 	assert_int_equal(o->max_connections, 12);
+	assert_int_equal(o->max_rate, 2 << 20);
+	assert_int_equal(o->daily_download, UINT64_C(3000000000));
+	assert_int_equal(o->daily_upload, 500000000);
 	assert_true(o->timeout_usec == 90 * USEC_PER_SEC);
 	assert_string_equal(o->proxy, "socks5h://u:p@localhost:1080");
 
 	assert_int_equal(d->tls, TLS_NONE);
 	assert_true(d->allow_cleartext);
+	assert_int_equal(d->max_rate, 0);
+	assert_int_equal(d->daily_download, 0);
 	assert_int_equal(d->port, 143);
 	assert_int_equal(d->auth, AUTH_LOGIN);
 	assert_below(*state, d->secret.value, "p");
@@ -186,14 +193,17 @@ static void test_every_account_key(void **state)
 {
 	const struct config *c = load(
 		*state,
-		"servers = ( { name = \"s\"; host = \"h\"; timeout = \"1h\"; } );\n"
+		"servers = ( { name = \"s\"; host = \"h\"; timeout = \"1h\";\n"
+		"  max_rate = \"1000\"; }, { name = \"t\"; host = \"i\"; max_rate = "
+		"\"3000/s\"; } );\n"
 		"accounts = ( { name = \"Carol_1@old.example-x\"; mode = \"sync\";\n"
 		"  enabled = false; schedule = \"Mon..Fri 22:00\"; watch = false;\n"
 		"  origin = { server = \"s\"; user = \"a\"; password_file = \"p\"; };\n"
-		"  destination = { server = \"s\"; user = \"b\"; password_file = \"p\"; };\n"
+		"  destination = { server = \"t\"; user = \"b\"; password_file = \"p\"; };\n"
 		"  folders = { subscribe = false; create = false; subscribed_only = false; };\n"
 		"  flags = { mode = \"merge\"; }; match = ( \"date\", \"subject\" );\n"
-		"  limits = { connections = 16; max_errors = 1; timeout = \"5s\"; };\n"
+		"  limits = { connections = 16; max_errors = 1; timeout = \"5s\";\n"
+		"    max_rate = \"2kB/s\"; };\n"
 		"  propagate_deletes = false; recopy_deleted = false; repair = false; } );\n");
 	const struct config_account *a = config_find_account(c, "Carol_1@old.example-x");
 
@@ -208,6 +218,8 @@ static void test_every_account_key(void **state)
 	assert_int_equal(a->job.max_errors, 1);
 	assert_true(a->job.origin.timeout_usec == 5 * USEC_PER_SEC);
 	assert_true(a->job.destination.timeout_usec == 5 * USEC_PER_SEC);
+	assert_int_equal(a->job.origin.max_rate, 1000); /* the lower one */
+	assert_int_equal(a->job.destination.max_rate, 2000);
 }
 
 /* One user name on two servers is two mailboxes; also on two ports of one machine. */

@@ -50,6 +50,23 @@ static void test_line_at_usual_widths(void **state)
 				    rows[i].text);
 }
 
+/* In place of a rate and an end that nobody knows. */
+static void test_throttled(void **state)
+{
+	struct progress p = sample;
+
+	(void)snprintf(p.throttled, sizeof(p.throttled), "throttled until 14:05");
+	assert_string_equal(line(&p, 80, false, false),
+			    "[##........]   25%  312/1200  48/190 MiB  throttled until 14:05  "
+			    "Archiv/Übers..");
+	progress_words(capture(), &p);
+	assert_string_equal(captured(), "312/1200 messages, 48/190 MiB, throttled until 14:05");
+	p = (struct progress){.phase = "throttled", .folder = "", .n_runs = 1};
+	(void)snprintf(p.throttled, sizeof(p.throttled), "throttled until 14:05");
+	progress_words(capture(), &p);
+	assert_string_equal(captured(), "throttled until 14:05");
+}
+
 /* Whatever the width and whatever is known: it fits, and says how far it is. */
 static void test_line_always_fits(void **state)
 {
@@ -190,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line_at_usual_widths),
+		cmocka_unit_test(test_throttled),
 		cmocka_unit_test(test_line_always_fits),
 		cmocka_unit_test(test_line_of_several_runs),
 		cmocka_unit_test(test_line_cleans_foreign_text),

@@ -148,9 +148,10 @@ static void test_errors(void **state)
 {
 	struct run_error errors[] = {
 		{(char *)"INBOX", 8812, MM_CLASS_TOO_LARGE, (char *)"61 MB are too much",
-		 (char *)"leave it out"},
-		{(char *)"Sent", 0, MM_CLASS_REFUSED, (char *)"cannot be created", (char *)""},
-		{NULL, 0, MM_CLASS_LOGIN, (char *)"login\033 refused", (char *)"mend it"},
+		 (char *)"leave it out", 0},
+		{(char *)"Sent", 0, MM_CLASS_REFUSED, (char *)"cannot be created", (char *)"",
+		 0},
+		{NULL, 0, MM_CLASS_LOGIN, (char *)"login\033 refused", (char *)"mend it", 0},
 	};
 	struct run_summary s = sample();
 
@@ -174,8 +175,8 @@ static void test_the_end_of_many_errors_is_said(void **state)
 	struct run_error errors[RUN_ERRORS_MAX];
 
 	for (size_t i = 0; i < ELEMENTS(errors); i++)
-		errors[i] =
-			(struct run_error){(char *)"X", 1, MM_CLASS_OTHER, (char *)"t", NULL};
+		errors[i] = (struct run_error){(char *)"X", 1,    MM_CLASS_OTHER,
+					       (char *)"t", NULL, 0};
 	s.errors = errors;
 	s.n_errors = ELEMENTS(errors);
 	s.failed = 3000;

@@ -28,6 +28,11 @@ static void test_attention(void **state)
 		{"{\"state\":\"running\",\"last_run\":{\"result\":\"failed\"}}", NULL},
 		{"{\"state\":\"queued\",\"last_run\":{\"result\":\"failed\"}}", NULL},
 		{"{\"state\":\"paused\",\"last_run\":{\"result\":\"failed\"}}", NULL},
+		{"{\"state\":\"idle\",\"last_run\":{\"result\":\"throttled\",\"errors\":["
+		 "{\"class\":\"throttled\",\"until\":\"2026-11-21T14:05:00Z\"}]}}",
+		 NULL},
+		{"{\"state\":\"idle\",\"last_run\":{\"result\":\"throttled\",\"failed\":1}}",
+		 "partial"},
 		{"{}", NULL},
 	};
 
@@ -62,6 +67,14 @@ static void test_result(void **state)
 		{"{\"state\":\"running\",\"progress\":{\"phase\":\"survey\"}}", "survey"},
 		{"{\"progress\":{\"done\":1,\"total\":4,\"eta_seconds\":180}}",
 		 "25%, about 3 min"},
+		{"{\"progress\":{\"done\":1,\"total\":4,\"phase\":\"throttled\","
+		 "\"eta_seconds\":180,\"until\":\"2099-11-21T14:05:59Z\"}}",
+		 "25%, throttled until 2099-11-21 14:05"},
+		{"{\"progress\":{\"phase\":\"throttled\",\"until\":\"2099-11-21T14:05:59Z\"}}",
+		 "throttled until 2099-11-21 14:05"},
+		{"{\"last_run\":{\"result\":\"throttled\",\"errors\":[{\"class\":\"refused\"},"
+		 "{\"class\":\"throttled\",\"until\":\"2099-11-21T14:05:59Z\"}]}}",
+		 "throttled until 2099-11-21 14:05"},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -254,6 +267,29 @@ static void test_account(void **state)
 }
 
 /* A timer that will not start another run is told of wherever its next run would stand. */
+/* What has to wait is no error, and says why and until when. */
+static void test_throttled(void **state)
+{
+	_cleanup_(json_decrefp) json_t *o = json_of(
+		"{\"name\":\"g\",\"mode\":\"sync\",\"state\":\"idle\",\"last_run\":{"
+		"\"result\":\"throttled\",\"failed\":0,\"errors\":[{\"class\":"
+		"\"throttled\",\"text\":\"daily_upload of 500 MB is used up: goes on at "
+		"14:05\",\"advice\":\"wait\",\"until\":\"2099-11-21T14:05:59Z\"}]}}");
+	_cleanup_(json_decrefp) json_t *status = json_pack("{s:[O]}", "accounts", o);
+
+	const char *text;
+
+	assert_int_equal(status_view_account(capture(), &pipe_look, o, NULL, NOW, false), 0);
+	text = captured();
+	assert_non_null(strstr(text, "daily_upload of 500 MB is used up"));
+	assert_null(strstr(text, "Errors of the last run"));
+	assert_int_equal(status_view_table(capture(), &pipe_look, status, NOW, false), 0);
+	text = captured();
+	assert_non_null(strstr(text, "throttled until 2099-11-21 14:05"));
+	assert_null(strstr(text, "attention"));
+	assert_string_equal(text + strlen(text) - 5, "   -\n"); /* errors */
+}
+
 static void test_stopped_timer(void **state)
 {
 	_cleanup_(json_decrefp) json_t *o =
@@ -283,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_account),
 		cmocka_unit_test(test_copied_of_total),
 		cmocka_unit_test(test_folders_of_the_account),
+		cmocka_unit_test(test_throttled),
 		cmocka_unit_test(test_stopped_timer),
 	};
 

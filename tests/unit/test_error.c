@@ -94,13 +94,14 @@ static void test_classes(void **state)
 		const char *name;
 		int exit_code;
 	} rows[] = {
-		{MM_CLASS_OTHER, "other", 1},       {MM_CLASS_USAGE, "usage", 2},
-		{MM_CLASS_CONFIG, "config", 3},     {MM_CLASS_PERMISSION, "permission", 4},
-		{MM_CLASS_LOGIN, "login", 5},       {MM_CLASS_CONNECT, "connect", 6},
-		{MM_CLASS_PROTOCOL, "protocol", 6}, {MM_CLASS_REFUSED, "refused", 1},
-		{MM_CLASS_QUOTA, "quota", 8},       {MM_CLASS_TOO_LARGE, "too-large", 1},
-		{MM_CLASS_SAFETY, "safety", 8},     {MM_CLASS_CANCELLED, "cancelled", 9},
-		{MM_CLASS_TIMEOUT, "timeout", 9},   {MM_CLASS_LOCAL, "local", 10},
+		{MM_CLASS_OTHER, "other", 1},         {MM_CLASS_USAGE, "usage", 2},
+		{MM_CLASS_CONFIG, "config", 3},       {MM_CLASS_PERMISSION, "permission", 4},
+		{MM_CLASS_LOGIN, "login", 5},         {MM_CLASS_CONNECT, "connect", 6},
+		{MM_CLASS_PROTOCOL, "protocol", 6},   {MM_CLASS_REFUSED, "refused", 1},
+		{MM_CLASS_QUOTA, "quota", 8},         {MM_CLASS_TOO_LARGE, "too-large", 1},
+		{MM_CLASS_SAFETY, "safety", 8},       {MM_CLASS_CANCELLED, "cancelled", 9},
+		{MM_CLASS_TIMEOUT, "timeout", 9},     {MM_CLASS_LOCAL, "local", 10},
+		{MM_CLASS_THROTTLED, "throttled", 1},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {

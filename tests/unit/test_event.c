@@ -14,6 +14,7 @@ static void test_result_names(void **state)
 		{RUN_FAILED, "failed"},
 		{RUN_CANCELLED, "cancelled"},
 		{RUN_INTERRUPTED, "interrupted"},
+		{RUN_THROTTLED, "throttled"},
 	};
 	enum run_result r = RUN_OK;
 
@@ -240,9 +241,41 @@ static void test_errors_are_cleaned(void **state)
 	assert_true(json_is_null(json_object_get(o, "started")));
 }
 
+/* Until when, there and back; also beside as many errors as are kept. */
+static void test_throttle(void **state)
+{
+	const uint64_t until = UINT64_C(1795201500) * USEC_PER_SEC;
+
+	for (size_t n = 0; n <= RUN_ERRORS_MAX; n += RUN_ERRORS_MAX / 2) {
+		_cleanup_(run_summary_done) struct run_summary s = {0}, back = {0};
+		_cleanup_(json_decrefp) json_t *o = NULL;
+
+		s.id = text_dup("r");
+		s.job = text_dup("sync");
+		s.result = RUN_THROTTLED;
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(
+				run_summary_add_error(&s, "x", 1, MM_CLASS_REFUSED, "no", ""),
+				0);
+		assert_int_equal(run_summary_until(&s), 0);
+		assert_int_equal(run_summary_add_throttle(&s, "later", "wait", until), 0);
+		assert_int_equal(run_summary_until(&s), until);
+		o = run_summary_to_json(&s);
+		assert_int_equal(run_summary_from_json(&back, o), 0);
+		assert_int_equal(back.result, RUN_THROTTLED);
+		assert_int_equal(back.n_errors, MIN_OF(n + 1, (size_t)RUN_ERRORS_MAX));
+		assert_int_equal(back.errors[back.n_errors - 1].cls, MM_CLASS_THROTTLED);
+		assert_int_equal(run_summary_until(&back), until);
+		assert_false(run_summary_listed(&back));
+		back.result = RUN_OK;
+		assert_int_equal(run_summary_until(&back), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_throttle),
 		cmocka_unit_test(test_result_names),
 		cmocka_unit_test(test_json_text),
 		cmocka_unit_test(test_round_trip),

@@ -69,6 +69,9 @@ static void fill_endpoint(struct endpoint *e, size_t n)
 	e->secret.kind = n % 2 ? SECRET_INLINE : SECRET_STORED;
 	e->timeout_usec = n % 2 ? USEC_INFINITY : 1;
 	e->max_connections = UINT32_MAX;
+	e->max_rate = 1;
+	e->daily_download = INT64_MAX;
+	e->daily_upload = n;
 }
 
 static void fill_job(struct job *j, size_t n)
@@ -121,6 +124,9 @@ static void assert_same_endpoint(const struct endpoint *a, const struct endpoint
 	assert_same_text(a->secret.value, b->secret.value);
 	assert_int_equal(a->timeout_usec, b->timeout_usec);
 	assert_int_equal(a->max_connections, b->max_connections);
+	assert_int_equal(a->max_rate, b->max_rate);
+	assert_int_equal(a->daily_download, b->daily_download);
+	assert_int_equal(a->daily_upload, b->daily_upload);
 }
 
 static void assert_same_job(const struct job *a, const struct job *b)

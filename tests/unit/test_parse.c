@@ -108,6 +108,32 @@ static void test_size(void **state)
 	}
 }
 
+static void test_rate(void **state)
+{
+	static const struct row rows[] = {
+		{"0", 0, 0},
+		{"500", 0, 500},
+		{"2MiB/s", 0, 2 << 20},
+		{"10 kB/s", 0, 10000},
+		{"64K", 0, 64 << 10},
+		{"", -EBADMSG, 0},
+		{"/s", -EBADMSG, 0},
+		{"2MiB/h", -EBADMSG, 0},
+		{"2MiB /s", -EBADMSG, 0},
+		{"2MiB/s/s", -EBADMSG, 0},
+		{"1111111111111111111111111111111111111111111111111111111111111111111111/s",
+		 -EBADMSG, 0},
+		{"18446744073709551616/s", -ERANGE, 0},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		uint64_t v = 12345;
+
+		assert_int_equal(parse_rate(rows[i].in, &v), rows[i].r);
+		assert_true(v == (rows[i].r ? 12345 : rows[i].value));
+	}
+}
+
 static void test_span(void **state)
 {
 	static const struct row rows[] = {
@@ -265,8 +291,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hex),         cmocka_unit_test(test_u64),
 		cmocka_unit_test(test_u32),         cmocka_unit_test(test_size),
-		cmocka_unit_test(test_span),        cmocka_unit_test(test_format_size),
-		cmocka_unit_test(test_format_span), cmocka_unit_test(test_format_hex),
+		cmocka_unit_test(test_rate),        cmocka_unit_test(test_span),
+		cmocka_unit_test(test_format_size), cmocka_unit_test(test_format_span),
+		cmocka_unit_test(test_format_hex),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,11 +64,21 @@ static void test_progress(void **state)
 		{"{\"phase\":\"copy\",\"folder\":\"A\\u001b[1m\",\"done\":1,\"total\":2,"
 		 "\"bytes_done\":3,\"bytes_total\":4,\"rate\":5,\"eta_seconds\":6,\"x\":[]}",
 		 "{\"phase\":\"copy\",\"folder\":\"A?[1m\",\"done\":1,\"total\":2,"
-		 "\"bytes_done\":3,\"bytes_total\":4,\"rate\":5,\"eta_seconds\":6}"},
+		 "\"bytes_done\":3,\"bytes_total\":4,\"rate\":5,\"eta_seconds\":6,\"until\":"
+		 "null}"},
+		{"{\"phase\":\"throttled\",\"until\":\"2026-11-21T14:05:00Z\"}",
+		 "{\"phase\":\"throttled\",\"folder\":\"\",\"done\":0,\"total\":0,"
+		 "\"bytes_done\":0,\"bytes_total\":0,\"rate\":0,\"eta_seconds\":0,"
+		 "\"until\":\"2026-11-21T14:05:00Z\"}"},
+		{"{\"phase\":\"throttled\",\"until\":\"now\\u001b[1m\",\"eta_seconds\":null}",
+		 "{\"phase\":\"throttled\",\"folder\":\"\",\"done\":0,\"total\":0,"
+		 "\"bytes_done\":0,\"bytes_total\":0,\"rate\":0,\"eta_seconds\":null,"
+		 "\"until\":null}"},
 		{"{\"phase\":7,\"done\":-1,\"rate\":2.75,\"eta_seconds\":null,"
 		 "\"bytes_done\":1e300,\"bytes_total\":-1e300,\"total\":\"many\"}",
 		 "{\"phase\":\"\",\"folder\":\"\",\"done\":0,\"total\":0,"
-		 "\"bytes_done\":0,\"bytes_total\":0,\"rate\":2,\"eta_seconds\":null}"},
+		 "\"bytes_done\":0,\"bytes_total\":0,\"rate\":2,\"eta_seconds\":null,"
+		 "\"until\":null}"},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(t); i++) {
