@@ -121,7 +121,7 @@ static const char *advice_for(CURLcode code, const struct stream_options *o)
 }
 
 /* What the time ran out for. */
-static const char *awaited(const struct stream *s)
+static const char *awaited(const struct stream *s, const struct stream_options *o)
 {
 	curl_off_t connected = 0, encrypted = 0;
 
@@ -134,8 +134,9 @@ static const char *awaited(const struct stream *s)
 	if (!s->greeting)
 		return "waiting for the greeting";
 	/* Both are asked for by libcurl. */
-	return s->tls_begun || !s->capability ? "waiting for CAPABILITY reply"
-					      : "waiting for STARTTLS reply";
+	return o->tls != STREAM_TLS_STARTTLS || s->tls_begun || !s->capability
+		       ? "waiting for CAPABILITY reply"
+		       : "waiting for STARTTLS reply";
 }
 
 /* What happened, in words that are the same each time; libcurl's own name milliseconds. */
@@ -175,7 +176,7 @@ static int describe_failure(const struct stream *s, const struct stream_options 
 
 		format_span(span, sizeof(span), o->timeout_usec);
 		mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_LATER, -ETIMEDOUT,
-			   "%s: no answer for %s (%s)", o->label, span, awaited(s));
+			   "%s: no answer for %s (%s)", o->label, span, awaited(s, o));
 		return mm_err_class(reterr, MM_CLASS_CONNECT, "%s", advice_for(code, o));
 	}
 	mm_err_set(reterr, MM_SCOPE_STORE, never || tls ? MM_RETRY_NEVER : MM_RETRY_LATER,

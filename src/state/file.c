@@ -215,7 +215,7 @@ static int open_and_check(struct state *s, const char *path)
 {
 	_cleanup_(freep) char *wal = text_fmt("%s-wal", path);
 	struct state_rest rest = {0};
-	int r, version;
+	int r, version = 0;
 
 	if (!wal)
 		return -ENOMEM;

@@ -44,6 +44,10 @@ def clock(name):
     return ("tests/torture/test_clock.py", "-k", name)
 
 
+def throttle(name):
+    return ("tests/integration/test_throttle.py", "-k", name)
+
+
 DAMAGE = ("tests/crash/test_damage.py",)
 STATE = ("tests/unit/test_programs.py", "-k", "test_state_damage")
 
@@ -127,7 +131,7 @@ MUTANTS = (
            ("tests/crash/test_damage.py",)),
     Mutant("no worker outlives its daemon", "src/daemon/worker.c",
            "if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)",
-           "if (getppid() != parent)", ("tests/integration/test_sync_crash.py",)),
+           "if (getppid() != parent)", daemon("killed_daemon")),
     Mutant("what was listed and is not told is not taken for absent", "src/engine/folder.c",
            "if (told >= said)", "if (true)", dialogue("origin-listing-incomplete")),
     Mutant("one worker for an account", "src/state/open.c",
@@ -248,4 +252,29 @@ MUTANTS = (
            ("tests/torture/test_spool_full.py", "-k", "no_room")),
     Mutant("JSON without all its octets is not believed", "src/util/jsonio.c",
            "lacked_memory || !p;", "false;", ("tests/unit/test_programs.py", "-k", "no_memory")),
+    Mutant("a wait that was asked for is no failed attempt", "src/engine/work.c",
+           "\tif (err->cls == MM_CLASS_THROTTLED && err->scope == MM_SCOPE_STORE)\n\t\treturn wait",
+           "\tif (err->cls == MM_CLASS_USAGE)\n\t\treturn wait", dialogue("throttled-too-often")),
+    Mutant("no lane begins anything during it", "src/engine/work.c",
+           "paused = e->throttle.paused_until_usec > now", "paused = false",
+           dialogue("throttled-select")),
+    Mutant("waits that bring nothing get longer", "src/engine/throttle.c", "asked *= 2;",
+           "asked *= 1;", dialogue("throttled-select")),
+    Mutant("a login that was throttled is repeated", "src/engine/work.c",
+           "\tif (err->cls == MM_CLASS_THROTTLED && err->scope == MM_SCOPE_STORE) {",
+           "\tif (err->cls == MM_CLASS_USAGE) {", dialogue("throttled-login")),
+    Mutant("nothing is sent to a server that wants to be left alone", "src/engine/settle.c",
+           "\tif (refusal->cls == MM_CLASS_THROTTLED &&", "\tif (false &&",
+           dialogue("throttled-append")),
+    Mutant("a long wait is remembered", "src/engine/throttle.c", "if (r == 0 && pause)",
+           "if (r < 0 && pause)", dialogue("throttled-absurd")),
+    Mutant("a message that is refused costs only itself", "src/engine/transfer.c",
+           "t->refusal.code && !t->work->eager", "false", dialogue("origin-yahoo")),
+    Mutant("budgets are kept over runs", "src/engine/throttle.c", "if (octets[i] > 0)",
+           "if (octets[i] == 1)", throttle("daily")),
+    Mutant("what is received is paid for", "src/net/stream.c",
+           "limiter_moved(s->limiter, clock_usec(), n, 0);", "", throttle("test_rate")),
+    Mutant("our own silence is not the server's", "src/net/stream.c",
+           "\t\t\ts->last_moved_usec = clock_usec();\n\t\t\ts->held_usec", "\t\t\ts->held_usec",
+           throttle("no_silence")),
 )
