@@ -4,6 +4,7 @@
 
 #include <mailmig/base.h>
 #include <mailmig/job.h>
+#include <mailmig/spool.h>
 
 /* What a message's header says of its identity, as 16 octets: a hint for finding equal messages
  * on both sides, to be confirmed by content where it is not unique. */
@@ -24,6 +25,9 @@ struct fingerprint {
  * that servers which replace or re-encode single octets still agree; several fields of a name
  * count in order of appearance. The digest covers which field is which. 0 or -ENOMEM. */
 int fingerprint_header(const char *header, size_t n, unsigned match, struct fingerprint *ret);
+
+/* Of a message in a spool. 0, -ENOMEM, -errno of the spool. */
+int fingerprint_body(const struct spool *body, unsigned match, struct fingerprint *ret);
 
 static inline bool fingerprint_equal(const struct fingerprint *a, const struct fingerprint *b)
 {

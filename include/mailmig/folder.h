@@ -16,7 +16,8 @@ struct folder_status {
 	uint32_t uidnext;
 	uint64_t modseq;
 	uint64_t bytes;
-	bool known; /* messages, uidvalidity and uidnext were all told */
+	uint64_t append_limit; /* octets of a message (RFC 7889); 0: none told */
+	bool known;            /* messages, uidvalidity and uidnext were all told */
 };
 
 struct folder {

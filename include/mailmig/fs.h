@@ -14,6 +14,11 @@ int fs_read_file(const char *path, size_t max, struct buf *into);
 /* Make or replace a file, durably and all at once: it has the old content or the new one. One
  * writer at a time; what a crash left is PATH with a "~". 0 or -errno. */
 int fs_write_file(const char *path, mode_t mode, const void *p, size_t n);
+/* The same with what fill writes into the descriptor; its negative result ends it. */
+int fs_write_file_by(const char *path, mode_t mode, int (*fill)(void *userdata, int fd),
+		     void *userdata);
+/* All of it, whatever interrupts. 0 or -errno. */
+int fs_write_all(int fd, const void *p, size_t n);
 
 /* Remove a file, durably. 0 or -errno. */
 int fs_remove_file(const char *path);

@@ -41,9 +41,11 @@ enum imap_cap {
 	IMAP_CAP_SASL_IR = 1 << 12,      /* RFC 4959 */
 	IMAP_CAP_AUTH_PLAIN = 1 << 13,   /* RFC 4616 */
 	IMAP_CAP_LOGINDISABLED = 1 << 14,
-	IMAP_CAP_ID = 1 << 15,    /* RFC 2971 */
-	IMAP_CAP_QUOTA = 1 << 16, /* RFC 9208 */
-	IMAP_CAP_IDLE = 1 << 17,  /* RFC 2177 */
+	IMAP_CAP_ID = 1 << 15,          /* RFC 2971 */
+	IMAP_CAP_QUOTA = 1 << 16,       /* RFC 9208 */
+	IMAP_CAP_IDLE = 1 << 17,        /* RFC 2177 */
+	IMAP_CAP_APPENDLIMIT = 1 << 18, /* RFC 7889: each folder tells its own */
+	IMAP_CAP_GMAIL = 1 << 19,       /* X-GM-EXT-1: equal messages are one */
 };
 
 struct imap_options {
@@ -73,6 +75,8 @@ int imap_use_pump(struct imap *c, struct pump *pump);
 
 unsigned imap_caps(const struct imap *c);         /* enum imap_cap */
 uint64_t imap_append_limit(const struct imap *c); /* APPENDLIMIT (RFC 7889), 0: none told */
+/* A number for all that the server says that it can, in whatever order. */
+uint64_t imap_caps_hash(const struct imap *c);
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */

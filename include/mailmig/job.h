@@ -94,6 +94,8 @@ struct job {
 	struct endpoint destination;
 	bool subscribe;       /* folders.subscribe */
 	bool create;          /* folders.create */
+	bool repair;          /* messages that are refused */
+	bool retry_held;      /* what was refused before is tried again */
 	unsigned match;       /* enum match_by */
 	uint32_t connections; /* lanes: pairs of connections */
 	uint32_t max_errors;  /* failed messages that end the run */

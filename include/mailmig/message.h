@@ -30,6 +30,9 @@ struct message {
 #define MESSAGE_NO_DATE INT64_MIN
 int64_t message_date(const char *date);
 
+/* SHA-256 of all octets. 0, -ENOMEM, -errno of the spool. */
+int message_digest(const struct spool *s, uint8_t digest[MESSAGE_DIGEST_OCTETS]);
+
 static inline void message_done(struct message *m)
 {
 	free(m->flags);

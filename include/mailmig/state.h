@@ -40,6 +40,10 @@ struct state_row {
 	uint32_t dest_uid;    /* 0: not known */
 	uint32_t attempts;
 	const char *reason; /* NULL: none */
+	/* What the destination refused is not tried again while the circumstances have this
+	 * number; 0: nothing was refused. */
+	uint64_t held_under;
+	const char *held_what; /* of a message held: the class; of one stored: its flags */
 };
 
 /* What is remembered of a pair of folders. */
@@ -103,8 +107,12 @@ int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *f
 int state_delete(struct state *s, int64_t folder, uint32_t uid, struct mm_err *reterr);
 int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr);
 
-/* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps
- * row->flags. */
+/* The destination refused these flags of a message that is there. */
+int state_refuse_flags(struct state *s, int64_t folder, uint32_t uid, uint64_t held_under,
+		       const char *flags, struct mm_err *reterr);
+
+/* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps row->flags
+ * and row->held_what; there is no reason. */
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
 	      struct buf *strings, struct mm_err *reterr);
 /* 1 when a row, set aside or not, has this destination UID; 0; -errno. */
@@ -112,6 +120,13 @@ int state_owns(struct state *s, int64_t folder, uint32_t dest_uid, struct mm_err
 /* Rows of the folder in a state other than stored. */
 int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t *ret,
 		struct mm_err *reterr);
+/* Rows of the folder for which something was refused: all of them, or those with another
+ * held_under. */
+int state_count_held(struct state *s, int64_t folder, uint64_t other_than, uint64_t *ret,
+		     struct mm_err *reterr);
+/* Messages of the folder that are at the destination or held: how many, and their octets. */
+int state_count_settled(struct state *s, int64_t folder, uint64_t *ret_messages,
+			uint64_t *ret_bytes, struct mm_err *reterr);
 /* Call fn for every row of the folder in a state (-1: any), ascending by uid; a negative result
  * ends the walk and is returned. fn must not call the state. */
 typedef int (*state_row_fn)(void *userdata, const struct state_row *row);

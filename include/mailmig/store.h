@@ -52,7 +52,9 @@ struct store_features {
 	bool batches;        /* several messages in one put, all or nothing (MULTIAPPEND) */
 	bool marks;          /* changed_since works (CONDSTORE) */
 	bool discards;       /* nothing is written: a dry run */
+	bool merges;         /* equal messages take the room of one */
 	uint64_t size_limit; /* of one message; 0: none told */
+	uint64_t caps_hash;  /* a number for all that the store says that it can */
 };
 void store_features(const struct store *s, struct store_features *ret);
 uint64_t store_round_trips(const struct store *s);
@@ -83,6 +85,12 @@ struct store_folder {
 void store_folder_done(struct store_folder *f);
 int store_enter_begin(struct store *s, const char *raw, bool write, struct mm_err *reterr);
 int store_enter_end(struct store *s, struct store_folder *ret, struct mm_err *reterr);
+
+/* What may still be put there. UINT64_MAX: as much as one likes, or not told. */
+struct store_room {
+	uint64_t bytes, messages;
+};
+int store_room(struct store *s, const char *raw, struct store_room *ret, struct mm_err *reterr);
 
 /* ---- messages of the folder entered ---- */
 

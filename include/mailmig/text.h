@@ -23,6 +23,11 @@ size_t text_width(const char *s);
 bool text_ieq(const char *a, const char *b);
 bool text_ieqn(const char *a, size_t n, const char *b);
 
+/* A number for octets (FNV-1a), going on from that of others or TEXT_HASH_SEED. Not for what an
+ * enemy chooses. */
+#define TEXT_HASH_SEED UINT64_C(14695981039346656037)
+uint64_t text_hash(uint64_t hash, const void *p, size_t n);
+
 /* strdup and printf-into-new-memory that return NULL without memory. */
 char *text_dup(const char *s);
 char *text_dupn(const char *s, size_t n);

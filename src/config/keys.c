@@ -274,7 +274,7 @@ static const struct key rows_account[] = {
 	{"propagate_deletes", KEY_BOOL, .status = KEY_FALSE_ONLY},
 	{"absence_max", KEY_STRING, .status = KEY_LATER},
 	{"recopy_deleted", KEY_BOOL, .status = KEY_FALSE_ONLY},
-	{"repair", KEY_BOOL, .status = KEY_FALSE_ONLY},
+	{"repair", KEY_BOOL, INTO(struct account_values, account.job.repair)},
 	{"limits", KEY_GROUP, .keys = &keys_limits},
 	{"phase", KEY_STRING, .status = KEY_LATER},
 };

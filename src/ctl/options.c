@@ -18,6 +18,8 @@ const struct ctl_option_row ctl_option_rows[OPT_MAX_] = {
 	[OPT_DRY_RUN] = {"dry-run", 0, NULL, "change nothing; tell what would be done"},
 	[OPT_NO_WAIT] = {"no-wait", 0, NULL, "queue the runs and leave"},
 	[OPT_FAIL_FAST] = {"fail-fast", 0, NULL, "start no further run after one failed"},
+	[OPT_RETRY_HELD] = {"retry-held", 0, NULL,
+			    "try again what the destination refused before"},
 	[OPT_LOCAL] = {"local", 0, NULL, "run from here, without mailmigd"},
 	[OPT_OFFLINE] = {"offline", 0, NULL, "what needs neither network nor mailmigd"},
 	[OPT_FROM_UNIT] = {"from-unit", 0, NULL, "as mailmig@.service does it"},

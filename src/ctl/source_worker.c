@@ -343,6 +343,8 @@ int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct s
 	argv[n++] = (char *)"3";
 	if (dry_run)
 		argv[n++] = (char *)"--dry-run";
+	if (ctl_has(&c->args, OPT_RETRY_HELD))
+		argv[n++] = (char *)"--retry-held";
 	return new_source(argv, ret, reterr);
 }
 

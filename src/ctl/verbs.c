@@ -16,7 +16,8 @@ const struct ctl_verb ctl_verbs[] = {
 	 "skipped, failed. Ctrl-C leaves: the run goes on in the daemon. SIGTERM ends the run\n"
 	 "at the next message border. With --local Ctrl-C ends it too; a second one kills it.",
 	 OPT_BIT(OPT_ALL) | OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_NO_WAIT) |
-		 OPT_BIT(OPT_FAIL_FAST) | OPT_BIT(OPT_LOCAL) | OPT_BIT(OPT_FROM_UNIT),
+		 OPT_BIT(OPT_FAIL_FAST) | OPT_BIT(OPT_RETRY_HELD) | OPT_BIT(OPT_LOCAL) |
+		 OPT_BIT(OPT_FROM_UNIT),
 	 1, NAMES_MAX, verb_run},
 	{"plan", "NAME", "what a run would do, folder by folder; changes nothing",
 	 "The same as run --dry-run. With -v folders that have nothing to do are listed too.",

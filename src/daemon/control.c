@@ -100,6 +100,7 @@ struct request {
 	bool all;
 	bool group; /* one was named */
 	bool dry_run;
+	bool retry_held;
 	bool fail_fast;
 	const struct config_account **accounts; /* each once */
 	size_t n;
@@ -177,12 +178,13 @@ static bool find_accounts(struct daemon *d, struct varlink_call *call, const jso
 }
 
 /* May the call have the run that an account has already? With "more" it joins it, unless one is
- * dry and the other is not. Of --all
- * and of a group, what runs is as good as asked for. */
+ * dry and the other is not, or it runs without what is asked for. Of --all and of a group, what
+ * runs is as good as asked for. */
 static bool may_join(const struct varlink_call *call, const struct request *q,
 		     const struct run *r)
 {
 	return r->dry_run == q->dry_run &&
+	       (!q->retry_held || r->retry_held || r->state == RUN_QUEUED) &&
 	       (varlink_call_wants_more(call) || q->all || q->group);
 }
 
@@ -222,6 +224,14 @@ static bool queue_runs(struct daemon *d, struct request *q)
 	return true;
 }
 
+/* What has not started yet does more than it was asked for first. */
+static void give_retry_held(const struct request *q)
+{
+	for (size_t i = 0; q->retry_held && i < q->n; i++)
+		if (q->runs[i]->state == RUN_QUEUED)
+			q->runs[i]->retry_held = true;
+}
+
 /* The directory that came along is for what has not started yet. Without a descriptor of its
  * own the worker says which credential it misses. */
 static void give_credentials(const struct request *q)
@@ -240,6 +250,7 @@ static void do_run(struct varlink_call *call, const json_t *parameters, void *us
 	_cleanup_(request_done) struct request q = {
 		.all = json_is_true(json_object_get(parameters, "all")),
 		.dry_run = json_is_true(json_object_get(parameters, "dry_run")),
+		.retry_held = json_is_true(json_object_get(parameters, "retry_held")),
 		.fail_fast = json_is_boolean(fail_fast) ? json_is_true(fail_fast)
 							: d->config->stop_on_error,
 		.credentials_fd = varlink_call_take_fd(call),
@@ -277,6 +288,7 @@ static void do_run(struct varlink_call *call, const json_t *parameters, void *us
 		answer_no_memory(call);
 		return;
 	}
+	give_retry_held(&q);
 	give_credentials(&q);
 	note_runs_asked(d, q.runs, q.n);
 	if (follow_new(d, call, q.runs, q.n) < 0)
@@ -474,11 +486,9 @@ static void do_history(struct varlink_call *call, const json_t *parameters, void
 static const struct varlink_param no_params[] = {{0}};
 static const struct varlink_param status_params[] = {{"accounts", VARLINK_STRINGS, true}, {0}};
 static const struct varlink_param run_params[] = {
-	{"accounts", VARLINK_STRINGS, true},
-	{"all", VARLINK_BOOL, true},
-	{"dry_run", VARLINK_BOOL, true},
-	{"fail_fast", VARLINK_BOOL, true},
-	{0},
+	{"accounts", VARLINK_STRINGS, true}, {"all", VARLINK_BOOL, true},
+	{"dry_run", VARLINK_BOOL, true},     {"retry_held", VARLINK_BOOL, true},
+	{"fail_fast", VARLINK_BOOL, true},   {0},
 };
 static const struct varlink_param account_params[] = {{"account", VARLINK_STRING, false}, {0}};
 static const struct varlink_param history_params[] = {

@@ -46,7 +46,7 @@ static int bind(struct folder_work *w, const struct match_item *o, const char *f
 {
 	struct state_row row = {
 		.uid = o->uid,
-		.state = o->rewritten ? ROW_ALTERED : ROW_STORED,
+		.state = o->rewritten || o->reason ? ROW_ALTERED : ROW_STORED,
 		.size = o->size,
 		.has_digest = o->has_digest,
 		.has_fingerprint = true,
@@ -54,6 +54,7 @@ static int bind(struct folder_work *w, const struct match_item *o, const char *f
 		.flags = flags,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
+		.reason = o->reason,
 	};
 
 	memcpy(row.digest, o->digest, sizeof(row.digest));

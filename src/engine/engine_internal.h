@@ -39,6 +39,10 @@ struct pair {
 	uint64_t failures_mark;
 	struct mm_err error; /* code 0: fine */
 
+	uint64_t circumstances; /* under which the destination refuses, as a number */
+	uint64_t held_rows;     /* for which something was refused by an earlier run */
+	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
+
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
 };
 
@@ -85,6 +89,7 @@ struct engine {
 	const char *folder;
 	struct throttle throttle;
 	uint64_t n_errors;
+	struct mm_err lack; /* dry run: it does not fit; code 0: it does */
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
 	_Atomic uint64_t progress; /* of all pairs */
@@ -133,6 +138,8 @@ int engine_cancel_error(struct mm_err *reterr);
  * max_errors. */
 int engine_trouble(struct engine *e, const char *folder, uint32_t uid,
 		   const struct mm_err *what, struct mm_err *reterr);
+/* The same for what was told before by another run: it counts towards no limit. */
+void engine_tell(struct engine *e, const char *folder, uint32_t uid, const struct mm_err *what);
 void engine_note(struct engine *e, int level, const char *fmt, ...) _printf_(3, 4);
 
 /* ---- work.c ---- */
@@ -160,7 +167,8 @@ struct folder_work {
 	uint32_t watermark;     /* destination UIDs from here on are news */
 	uint64_t uncertain;     /* intents that could not be settled */
 	struct seqset told;     /* origin UIDs that were listed */
-	struct seqset given_up; /* of those: uploads that were confirmed and never found */
+	struct seqset given_up; /* of those: looked for once more, and not sent again */
+	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	struct flag_changes *flags;
@@ -169,9 +177,11 @@ struct folder_work {
 
 /* Something of the pair is written down for good: an attempt was not in vain. */
 void note_progress(struct folder_work *w, uint64_t n);
+/* Octets of a message that the destination's folder takes; 0: no limit is told. */
+uint64_t folder_size_limit(const struct folder_work *w);
 /* One origin message as it was listed: new, known, changed, or left open by an earlier run. */
 int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
-		uint64_t size_limit, struct mm_err *reterr);
+		uint64_t limit, struct mm_err *reterr);
 /* Were as many messages listed as the server announced? If not it is asked once more (-EAGAIN):
  * somebody may have deleted some. Then it is a trouble of the folder. */
 int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,

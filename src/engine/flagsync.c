@@ -15,12 +15,22 @@
 struct change {
 	uint32_t uid, dest_uid;
 	char *added, *removed, *now;
+	bool refused; /* the destination does not take it, or not all of it */
+	bool later;   /* it does not just now */
+};
+
+/* Changes that are the same and travel in one command, or a few. */
+struct group {
+	struct change *v;
+	size_t n;
+	bool again; /* without keywords: the rest was refused */
 };
 
 struct flag_changes {
 	struct change *v;
 	size_t n;
-	bool refused; /* one of the commands on their way was */
+	struct group in_flight[STORES_MAX]; /* one for each command; ring, oldest first */
+	size_t first, n_in_flight;
 };
 
 static void change_done(struct change *c)
@@ -83,55 +93,99 @@ static int by_change(const void *x, const void *y)
 	return r;
 }
 
-/* A STORE that the server refuses is a trouble of the folder; the next run tries again. */
-static int settle_one(struct folder_work *w, size_t *in_flight, struct mm_err *reterr)
+static int send_group(struct folder_work *w, const struct group *g, struct mm_err *reterr);
+
+/* The system flags of canonical ones: they come first. */
+static size_t system_length(const char *flags)
 {
+	size_t n = 0;
+
+	while (flags[n] == '\\') {
+		n += strcspn(flags + n, " ");
+		n += flags[n] == ' ';
+	}
+	return n;
+}
+
+static bool has_keywords(const char *flags)
+{
+	return flags[system_length(flags)] != '\0';
+}
+
+/* A STORE that the server refuses is a trouble of the folder. For a keyword that it cannot hold
+ * no other flag must be lost. */
+static int after_refusal(struct folder_work *w, const struct group *g, const struct mm_err *e,
+			 struct mm_err *reterr)
+{
+	struct group again = {.v = g->v, .n = g->n, .again = true};
+	bool known = g->v->refused;
+	bool keywords = has_keywords(g->v->added) || has_keywords(g->v->removed);
+	bool others = system_length(g->v->added) + system_length(g->v->removed) > 0;
+	int r = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		g->v[i].refused = true;
+		g->v[i].later = g->v[i].later || e->retry != MM_RETRY_NEVER;
+		w->incomplete = w->incomplete || g->v[i].later;
+	}
+	if (!known)
+		r = engine_trouble(w->lane->engine, w->pair->origin, 0, e, reterr);
+	if (r == 0 && !known && keywords && others)
+		r = send_group(w, &again, reterr);
+	return r;
+}
+
+static int settle_one(struct folder_work *w, struct mm_err *reterr)
+{
+	struct flag_changes *f = w->flags;
+	struct group g = f->in_flight[f->first];
 	struct mm_err e = {0};
 	int r;
 
-	(*in_flight)--;
+	f->first = (f->first + 1) % STORES_MAX;
+	f->n_in_flight--;
 	r = store_flags_end(w->lane->destination, &e);
-	if (r < 0 && e.scope < MM_SCOPE_STORE) {
-		w->flags->refused = w->incomplete = true;
-		return engine_trouble(w->lane->engine, w->pair->origin, 0, &e, reterr);
-	}
+	if (r < 0 && e.scope < MM_SCOPE_STORE)
+		return after_refusal(w, &g, &e, reterr);
 	if (r < 0 && reterr)
 		*reterr = e;
 	return r;
 }
 
-static int send_set(struct folder_work *w, struct seqset *uids, bool add, const char *flags,
-		    size_t *in_flight, struct mm_err *reterr)
+static int send_set(struct folder_work *w, const struct group *g, bool add, const char *flags,
+		    struct mm_err *reterr)
 {
+	_cleanup_(seqset_done) struct seqset uids = {0};
+	struct flag_changes *f = w->flags;
 	int r = 0;
 
-	while (r == 0 && *flags && uids->n > 0) {
+	for (size_t i = 0; i < g->n; i++)
+		if (seqset_add(&uids, g->v[i].dest_uid, g->v[i].dest_uid) < 0)
+			return mm_err_oom(reterr);
+	while (r == 0 && *flags && uids.n > 0) {
 		_cleanup_(seqset_done) struct seqset part = {0};
 
-		if (*in_flight == STORES_MAX)
-			r = settle_one(w, in_flight, reterr);
-		if (r == 0 && seqset_take(uids, UINT32_MAX, SET_OCTETS_MAX, &part) < 0)
+		while (r == 0 && f->n_in_flight == STORES_MAX)
+			r = settle_one(w, reterr);
+		if (r == 0 && seqset_take(&uids, UINT32_MAX, SET_OCTETS_MAX, &part) < 0)
 			r = mm_err_oom(reterr);
 		if (r == 0)
 			r = store_flags_begin(w->lane->destination, &part, add, flags, reterr);
 		if (r == 0)
-			++*in_flight;
+			f->in_flight[(f->first + f->n_in_flight++) % STORES_MAX] = *g;
 	}
 	return r;
 }
 
-/* All changes of one kind, from v[0] to v[n - 1]. */
-static int send_group(struct folder_work *w, const struct change *v, size_t n,
-		      size_t *in_flight, struct mm_err *reterr)
+static int send_group(struct folder_work *w, const struct group *g, struct mm_err *reterr)
 {
 	for (int add = 0; add < 2; add++) {
-		_cleanup_(seqset_done) struct seqset uids = {0};
-		int r;
+		const char *all = add ? g->v->added : g->v->removed;
+		size_t n = g->again ? system_length(all) : strlen(all);
+		_cleanup_(freep) char *flags =
+			text_dupn(all, n > 0 && all[n - 1] == ' ' ? n - 1 : n);
+		int r = flags ? send_set(w, g, add, flags, reterr) : mm_err_oom(reterr);
 
-		for (size_t i = 0; i < n; i++)
-			if (seqset_add(&uids, v[i].dest_uid, v[i].dest_uid) < 0)
-				return mm_err_oom(reterr);
-		r = send_set(w, &uids, add, add ? v->added : v->removed, in_flight, reterr);
 		if (r < 0)
 			return r;
 	}
@@ -148,7 +202,14 @@ static int remember_flags(struct folder_work *w, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < f->n; i++) {
-		r = state_set_flags(s, w->pair->sf.id, f->v[i].uid, f->v[i].now, reterr);
+		const struct change *c = &f->v[i];
+
+		if (c->later)
+			continue;
+		/* What was refused is sent again when it is another, or the server is. */
+		r = c->refused ? state_refuse_flags(s, w->pair->sf.id, c->uid,
+						    w->pair->circumstances, c->now, reterr)
+			       : state_set_flags(s, w->pair->sf.id, c->uid, c->now, reterr);
 		if (r < 0) {
 			state_rollback(s);
 			return r;
@@ -160,7 +221,6 @@ static int remember_flags(struct folder_work *w, struct mm_err *reterr)
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 {
 	struct flag_changes *f = w->flags;
-	size_t in_flight = 0;
 	int r = 0;
 
 	if (!f || f->n == 0)
@@ -170,23 +230,21 @@ int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 		for (j = i + 1; j < f->n && strcmp(f->v[i].added, f->v[j].added) == 0 &&
 				strcmp(f->v[i].removed, f->v[j].removed) == 0;)
 			j++;
-		r = send_group(w, &f->v[i], j - i, &in_flight, reterr);
+		r = send_group(w, &(struct group){.v = &f->v[i], .n = j - i}, reterr);
 	}
-	while (r == 0 && in_flight > 0)
-		r = settle_one(w, &in_flight, reterr);
-	if (r < 0)
-		return r;
-
-	if (!f->refused)
+	while (r == 0 && f->n_in_flight > 0)
+		r = settle_one(w, reterr);
+	if (r == 0)
 		r = remember_flags(w, reterr);
 	if (r < 0)
 		return r;
 	note_progress(w, f->n);
 	for (size_t i = 0; i < f->n; i++) {
-		w->pair->flags_updated += !f->refused && (*f->v[i].added || *f->v[i].removed);
-		change_done(&f->v[i]);
+		struct change *c = &f->v[i];
+
+		w->pair->flags_updated += !c->refused && (*c->added || *c->removed);
+		change_done(c);
 	}
 	f->n = 0;
-	f->refused = false;
 	return 0;
 }

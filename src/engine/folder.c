@@ -8,7 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "engine_internal.h"
+#include "refused.h"
 
 /* ---- opening ---- */
 
@@ -40,10 +40,21 @@ static uint64_t since_mark(const struct pair *p)
 	const struct state_folder *sf = &p->sf;
 	const struct folder_status *o = &p->origin_status;
 
-	if (!sf->complete || !sf->origin_modseq || o->modseq < sf->origin_modseq ||
-	    o->uidvalidity != sf->origin_uidvalidity || o->uidnext < sf->origin_uidnext)
+	if (!sf->complete || p->held_rows > 0 || !sf->origin_modseq ||
+	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
+	    o->uidnext < sf->origin_uidnext)
 		return 0;
 	return sf->origin_modseq;
+}
+
+/* Of the server, or of the folder. 0: none told. */
+uint64_t folder_size_limit(const struct folder_work *w)
+{
+	uint64_t own = w->pair->destination_status.append_limit;
+	struct store_features f;
+
+	store_features(w->lane->destination, &f);
+	return f.size_limit && own ? MIN_OF(f.size_limit, own) : MAX_OF(f.size_limit, own);
 }
 
 static unsigned scan_wants(const struct folder_work *w)
@@ -51,7 +62,7 @@ static unsigned scan_wants(const struct folder_work *w)
 	struct store_features f;
 
 	store_features(w->lane->destination, &f);
-	return STORE_WANT_FLAGS | (f.discards || f.size_limit ? STORE_WANT_SIZE : 0);
+	return STORE_WANT_FLAGS | (f.discards || folder_size_limit(w) ? STORE_WANT_SIZE : 0);
 }
 
 /* A pair never seen before with nothing at the destination: every message will be copied, so
@@ -63,7 +74,7 @@ static bool may_be_eager(const struct folder_work *w)
 
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
-	       !f.discards && !f.size_limit &&
+	       !f.discards && !folder_size_limit(w) &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -152,8 +163,19 @@ static int note_intent(struct folder_work *w, const struct message *m, struct mm
 	return it->flags ? 0 : mm_err_oom(reterr);
 }
 
+/* Was just this change of flags refused, by a server that is still the same? */
+static bool is_refused_change(struct folder_work *w, const struct state_row *row,
+			      const struct message *m)
+{
+	if (!held_is_same(w->lane->engine, w->pair, row) || !row->held_what ||
+	    strcmp(row->held_what, m->flags) != 0)
+		return false;
+	w->refused_flags++;
+	return true;
+}
+
 int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
-		uint64_t size_limit, struct mm_err *reterr)
+		uint64_t limit, struct mm_err *reterr)
 {
 	struct engine *e = w->lane->engine;
 	struct state_row row;
@@ -165,29 +187,22 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	if (r == 1 && (row.state == ROW_STORED || row.state == ROW_ALTERED)) {
 		if (seqset_add(&w->known, m->uid, m->uid) < 0)
 			return mm_err_oom(reterr);
-		if (row.dest_uid && strcmp(row.flags, m->flags) != 0)
+		if (row.dest_uid && strcmp(row.flags, m->flags) != 0 &&
+		    !is_refused_change(w, &row, m))
 			return flag_changes_add(w, m->uid, row.dest_uid, row.flags, m->flags,
 						reterr);
 		return 0;
 	}
 	if (r == 1 && row.state == ROW_INTENT)
 		return note_intent(w, m, reterr); /* settled by adopt_intents() */
-	/* Looked for once more, and never sent again. */
-	if (r == 1 && row.state == ROW_HELD && row.attempts >= ATTEMPTS_MAX &&
+	/* Looked for once more, and not sent again. */
+	if (r == 1 && row.state == ROW_HELD &&
+	    (row.attempts >= ATTEMPTS_MAX || held_is_same(e, w->pair, &row)) &&
 	    seqset_add(&w->given_up, m->uid, m->uid) < 0)
 		return mm_err_oom(reterr);
 
-	if (size_limit && m->size > size_limit) {
-		struct mm_err err = {0};
-
-		mm_err_set(&err, MM_SCOPE_MESSAGE, MM_RETRY_LATER, -EMSGSIZE,
-			   "message of %llu octets is over the destination's limit of %llu",
-			   (unsigned long long)m->size, (unsigned long long)size_limit);
-		mm_err_class(&err, MM_CLASS_TOO_LARGE,
-			     "have the limit raised, or copy it by hand");
-		w->pair->failed++;
-		return engine_trouble(e, w->pair->origin, m->uid, &err, reterr);
-	}
+	if (limit && m->size > limit && !seqset_contains(&w->given_up, m->uid))
+		return held_too_large(w, m, limit, reterr);
 	if (seqset_add(&w->fresh, m->uid, m->uid) < 0)
 		return mm_err_oom(reterr);
 	w->fresh_bytes += m->size;
@@ -198,10 +213,9 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf strings = {0};
 	struct store *o = w->lane->origin;
-	struct store_features f;
+	uint64_t limit = folder_size_limit(w);
 	int r = 0;
 
-	store_features(w->lane->destination, &f);
 	while (r == 0 && store_reads(o) > 0) {
 		struct message m = {0};
 
@@ -210,8 +224,7 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 			if (!seqset_contains(&w->told, m.uid)) /* else told twice */
 				r = seqset_add(&w->told, m.uid, m.uid) < 0
 					    ? mm_err_oom(reterr)
-					    : folder_sort(w, &m, &strings, f.size_limit,
-							  reterr);
+					    : folder_sort(w, &m, &strings, limit, reterr);
 			message_done(&m);
 			if (r == 0)
 				r = engine_border(w->lane->engine, reterr);
@@ -256,8 +269,26 @@ void note_unfound(struct folder_work *w, uint32_t watermark)
 
 /* Uploads that were confirmed and never found: a person has to look, or to copy them by hand.
  */
+static int tell_unfound(struct folder_work *w, uint32_t uid, const struct state_row *row,
+			struct mm_err *reterr)
+{
+	struct mm_err err = {0};
+
+	note_unfound(w, row->watermark);
+	w->pair->failed++;
+	mm_err_set(&err, MM_SCOPE_MESSAGE, MM_RETRY_NEVER, -ENOENT,
+		   "%s: the server confirmed the message %d times and never had it",
+		   store_label(w->lane->destination), ATTEMPTS_MAX);
+	mm_err_class(&err, MM_CLASS_PROTOCOL,
+		     "see whether a filter takes it away there; copied by hand, it will "
+		     "be recognised");
+	return engine_trouble(w->lane->engine, w->pair->origin, uid, &err, reterr);
+}
+
+/* What was looked for once more and is not there. */
 static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
 {
+	_cleanup_(seqset_done) struct seqset refused = {0};
 	struct seqset left = {0};
 	int r = 0;
 
@@ -265,30 +296,35 @@ static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
 		return 0;
 	for (uint64_t i = 0, n = seqset_count(&w->fresh); r == 0 && i < n; i++) {
 		uint32_t uid = seqset_nth(&w->fresh, i);
-		struct mm_err err = {0};
-		struct state_row row;
+		struct state_row row = {.watermark = 1};
+		struct seqset *to = seqset_contains(&w->given_up, uid) ? &refused : &left;
 
-		if (!seqset_contains(&w->given_up, uid)) {
-			r = seqset_add(&left, uid, uid) < 0 ? mm_err_oom(reterr) : 0;
-			continue;
+		if (to == &refused) {
+			r = state_get(w->lane->engine->state, w->pair->sf.id, uid, &row, NULL,
+				      reterr);
+			to = r < 0 || row.held_under ? to : NULL;
 		}
-		r = state_get(w->lane->engine->state, w->pair->sf.id, uid, &row, NULL, reterr);
-		if (r < 0)
-			break;
-		note_unfound(w, r == 1 ? row.watermark : 1);
-		w->pair->failed++;
-		mm_err_set(&err, MM_SCOPE_MESSAGE, MM_RETRY_NEVER, -ENOENT,
-			   "%s: the server confirmed the message %d times and never had it",
-			   store_label(w->lane->destination), ATTEMPTS_MAX);
-		mm_err_class(
-			&err, MM_CLASS_PROTOCOL,
-			"see whether a filter takes it away there; copied by hand, it will "
-			"be recognised");
-		r = engine_trouble(w->lane->engine, w->pair->origin, uid, &err, reterr);
+		if (r >= 0 && !to)
+			r = tell_unfound(w, uid, &row, reterr);
+		else if (r >= 0)
+			r = seqset_add(to, uid, uid) < 0 ? mm_err_oom(reterr) : 0;
 	}
+	if (r == 0 && refused.n > 0)
+		r = held_tell(w->lane->engine, w->pair, &refused, reterr);
 	seqset_done(&w->fresh);
 	w->fresh = left;
 	return r;
+}
+
+static void tell_refused_flags(const struct folder_work *w)
+{
+	if (w->refused_flags > 0)
+		engine_note(w->lane->engine, LOG_NOTICE,
+			    "folder \"%s\": the destination refused other flags of %llu "
+			    "message%s before; not tried again (mailmigctl run --retry-held "
+			    "does)",
+			    w->pair->origin, (unsigned long long)w->refused_flags,
+			    w->refused_flags == 1 ? "" : "s");
 }
 
 /* ---- one pass ---- */
@@ -387,7 +423,9 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
-	sf->complete = w->uncertain == 0 && p->failed == 0 && p->skipped == 0 && !w->incomplete;
+	/* What is held has its rows, and needs no listing to be remembered. */
+	sf->complete =
+		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
 	return save_folder(w, reterr);
 }
 
@@ -433,6 +471,7 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 
+	tell_refused_flags(w);
 	estimate(w, since == 0);
 	p->listed = w->origin.status.messages;
 	r = flag_changes_send(w, reterr);
@@ -465,7 +504,7 @@ static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_e
 	struct folder_work w = {.lane = l, .pair = p, .copied_before = p->copied};
 	int r;
 
-	p->failed = p->skipped = 0;
+	p->failed = p->skipped = p->held = 0;
 	p->error = (struct mm_err){0};
 	r = pass(&w, since, reterr);
 	count(&w, r == 0);

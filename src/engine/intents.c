@@ -26,7 +26,8 @@ static int keep_intent(void *userdata, const struct state_row *row)
 	it->has_digest = row->has_digest;
 	memcpy(it->digest, row->digest, sizeof(it->digest));
 	it->flags = text_dup(row->flags);
-	if (!it->flags)
+	it->reason = row->reason ? text_dup(row->reason) : NULL;
+	if (!it->flags || (row->reason && !it->reason))
 		return -ENOMEM;
 	in->lowest = MIN_OF(in->lowest, row->watermark);
 	return 0;

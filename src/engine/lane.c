@@ -39,6 +39,16 @@ int engine_trouble(struct engine *e, const char *folder, uint32_t uid,
 			    "see the errors above; limits.max_errors raises the limit");
 }
 
+void engine_tell(struct engine *e, const char *folder, uint32_t uid, const struct mm_err *what)
+{
+	(void)pthread_mutex_lock(&e->lock);
+	(void)run_summary_add_error(e->summary, folder, uid, what->cls, what->text,
+				    what->advice); /* without memory it is still told */
+	if (e->hooks->trouble)
+		e->hooks->trouble(e->hooks->userdata, folder, uid, what);
+	(void)pthread_mutex_unlock(&e->lock);
+}
+
 void engine_note(struct engine *e, int level, const char *fmt, ...)
 {
 	char text[512];

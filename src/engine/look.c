@@ -2,6 +2,8 @@
 /* Finding the messages of a batch among what came since its watermark and nobody owns: where
  * the server tells no UIDs, or tells wrong ones. By the fields of the header and the size, in
  * the order of the batch; where only the size differs, the whole text decides later. */
+#include <string.h>
+
 #include "transfer_internal.h"
 
 bool transfer_is_claimed(const struct transfer *t, const struct batch *b, uint32_t uid)
@@ -59,6 +61,24 @@ static struct match_item *find(const struct match_list *there, const struct mess
 	return NULL;
 }
 
+/* A NO proves nothing: the message may have come in the form that was sent before. */
+static struct match_item *find_either(const struct match_list *there, struct item *it,
+				      bool any_size)
+{
+	struct match_item *c = find(there, &it->message, any_size);
+
+	if (c || !it->original.has_digest)
+		return c;
+	c = find(there, &it->original, false);
+	if (c) {
+		it->repairs = 0;
+		it->message.size = it->original.size;
+		it->message.fingerprint = it->original.fingerprint;
+		memcpy(it->message.digest, it->original.digest, MESSAGE_DIGEST_OCTETS);
+	}
+	return c;
+}
+
 static void pair_up(struct batch *b, const struct match_list *there, bool any_size)
 {
 	for (size_t i = 0; i < b->n; i++) {
@@ -67,7 +87,7 @@ static void pair_up(struct batch *b, const struct match_list *there, bool any_si
 
 		if (it->state != ROW_INTENT || it->dest_uid)
 			continue;
-		c = find(there, &it->message, any_size);
+		c = find_either(there, it, any_size);
 		if (!c)
 			continue;
 		c->partner = it->message.uid;
@@ -111,4 +131,66 @@ int transfer_look_below(struct transfer *t, struct batch *b, struct mm_err *rete
 	if (!has_missing(b))
 		t->work->watermark = 1; /* it was none; what is found raises it */
 	return 0;
+}
+
+/* ---- what was there before ---- */
+
+static int read_before(struct transfer *t, struct mm_err *reterr)
+{
+	struct folder_work *w = t->work;
+	struct store *d = w->lane->destination;
+	uint32_t from = MAX_OF(w->pair->sf.dest_seen, 1), end = w->destination.status.uidnext;
+	struct message m = {0};
+	int r;
+
+	t->before_is_read = true;
+	if (end <= from)
+		return 0;
+	r = store_read_range(d, from, end - 1, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
+			     reterr);
+	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
+		struct match_item *it;
+
+		r = state_owns(t->engine->state, w->pair->sf.id, m.uid, reterr);
+		if (r == 0) {
+			it = match_add(&t->before);
+			r = it ? 0 : mm_err_oom(reterr);
+			if (it)
+				*it = (struct match_item){.uid = m.uid,
+							  .size = m.size,
+							  .fingerprint = m.fingerprint};
+		}
+		message_done(&m);
+		r = r < 0 ? r : 0;
+	}
+	return r;
+}
+
+static int note_before(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	struct item *it = userdata;
+
+	if (memcmp(it->message.digest, m->digest, MESSAGE_DIGEST_OCTETS) == 0) {
+		it->dest_uid = m->uid;
+		it->found = true;
+		it->found_size = it->message.size;
+	}
+	return 0;
+}
+
+int transfer_look_before(struct transfer *t, struct item *it, struct mm_err *reterr)
+{
+	struct match_item *c;
+	int r = t->before_is_read ? 0 : read_before(t, reterr);
+
+	while (r == 0 && !it->found && (c = find(&t->before, &it->message, false))) {
+		_cleanup_(seqset_done) struct seqset uid = {0};
+
+		c->partner = it->message.uid; /* asked once */
+		if (seqset_add(&uid, c->uid, c->uid) < 0)
+			return mm_err_oom(reterr);
+		r = read_each(t->work, t->work->lane->destination, &uid, STORE_WANT_DIGEST,
+			      note_before, it, reterr);
+	}
+	return r;
 }

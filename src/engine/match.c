@@ -26,8 +26,10 @@ struct match_item *match_add(struct match_list *l)
 
 void match_done(struct match_list *l)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		free(l->v[i].flags);
+		free(l->v[i].reason);
+	}
 	free(l->v);
 	*l = (struct match_list){0};
 }

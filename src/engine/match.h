@@ -13,9 +13,10 @@ struct match_item {
 	struct fingerprint fingerprint;
 	bool has_digest;
 	uint8_t digest[MESSAGE_DIGEST_OCTETS];
-	uint32_t partner;  /* uid on the other side; 0: none */
-	bool doubtful;     /* only the whole content can tell */
-	char *flags;       /* the destination's, where they matter; owned */
+	uint32_t partner; /* uid on the other side; 0: none */
+	bool doubtful;    /* only the whole content can tell */
+	char *flags;      /* the destination's, where they matter; owned */
+	char *reason; /* of an intent that is no message of the origin: how it was repaired */
 	uint32_t dest_uid; /* of a row, where items are rows */
 	int64_t date;      /* INTERNALDATE, where it matters (message_date()) */
 	bool rewritten;    /* the partner is the same message with another text */

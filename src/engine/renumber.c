@@ -229,7 +229,7 @@ static int sort_again(struct folder_work *w, const struct match_list *fresh,
 		const struct message m = {.uid = it->uid, .flags = it->flags, .size = it->size};
 
 		if (it->partner)
-			r = folder_sort(w, &m, &strings, 0, reterr);
+			r = folder_sort(w, &m, &strings, folder_size_limit(w), reterr);
 	}
 	match_sort(&w->intent_flags);
 	return r;

@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <syslog.h>
 
-#include "engine_internal.h"
+#include "refused.h"
 
 int engine_new(const struct job *job, const struct secret *origin,
 	       const struct secret *destination, const struct engine_hooks *hooks,
@@ -300,9 +300,11 @@ static void report_folder(struct engine *e, const struct pair *p)
 
 /* Folders with nothing to do are in step already; those that could not even be made have
  * failed. */
-static void settle_pairs(struct engine *e)
+static int settle_pairs(struct engine *e, struct mm_err *reterr)
 {
-	for (size_t i = 0; i < e->n_pairs; i++) {
+	int r = 0;
+
+	for (size_t i = 0; i < e->n_pairs && r == 0; i++) {
 		struct pair *p = &e->pairs[i];
 
 		if (p->place == PAIR_DONE) {
@@ -315,8 +317,12 @@ static void settle_pairs(struct engine *e)
 			p->place = PAIR_DONE;
 			p->listed = p->present = p->origin_status.messages;
 			atomic_fetch_add(&e->done, p->listed);
+			if (p->held_rows > 0)
+				r = held_tell(e, p, NULL, reterr);
+			p->present -= MIN_OF(p->present, p->failed);
 		}
 	}
+	return r;
 }
 
 static void sum_up(struct engine *e, struct run_summary *s)
@@ -347,7 +353,7 @@ static bool is_told(const struct run_summary *s, const char *text)
 	return false;
 }
 
-static void conclude(struct engine *e, struct run_summary *s, int r, const struct mm_err *err)
+static void conclude(struct engine *e, struct run_summary *s, int r, struct mm_err *err)
 {
 	if (r == -ECANCELED) {
 		s->result = RUN_CANCELLED;
@@ -357,6 +363,8 @@ static void conclude(struct engine *e, struct run_summary *s, int r, const struc
 
 		s->result = throttled ? RUN_THROTTLED : RUN_FAILED;
 		s->exit_code = mm_class_exit_code(err->cls);
+		if (err->cls == MM_CLASS_QUOTA && r != -EDQUOT)
+			room_advise(e, err);
 		if (throttled)
 			(void)run_summary_add_throttle(s, err->text, err->advice,
 						       clock_wall_usec() +
@@ -382,9 +390,13 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 	s->dry_run = e->job->dry_run;
 	set_phase(e, "listing");
 	r = begin(e, &err);
-	if (r == 0) {
-		settle_pairs(e);
+	if (r == 0)
+		r = settle_pairs(e, &err);
+	if (r == 0)
 		r = work(e, &err);
+	if (r == 0 && e->lack.code) {
+		err = e->lack;
+		r = err.code;
 	}
 	release_lanes(e, true);
 	join_lanes(e);

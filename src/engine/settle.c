@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What became of a batch that was sent. The server's OK names candidates; only what is then
  * found under its UID counts. A NO proves nothing: it is looked too, and what is not there goes
- * again, one by one, so that a bad message costs only itself. */
+ * again, one by one, so that a bad message costs only itself (ladder.c). */
 #include <mailmig/text.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static int check_altered(struct transfer *t, struct batch *b, struct mm_err *ret
 	int r;
 
 	for (size_t i = 0; i < b->n; i++)
-		if (b->v[i].state == ROW_ALTERED &&
+		if (b->v[i].state == ROW_ALTERED && b->v[i].repairs == 0 &&
 		    seqset_add(&odd, b->v[i].dest_uid, b->v[i].dest_uid) < 0)
 			return mm_err_oom(reterr);
 	if (odd.n == 0)
@@ -51,7 +51,7 @@ static int check_altered(struct transfer *t, struct batch *b, struct mm_err *ret
 	r = read_each(t->work, t->work->lane->destination, &odd, STORE_WANT_DIGEST, note_digest,
 		      b, reterr);
 	for (size_t i = 0; i < b->n; i++)
-		altered += b->v[i].state == ROW_ALTERED;
+		altered += b->v[i].state == ROW_ALTERED && b->v[i].repairs == 0;
 	if (r == 0 && altered > 0)
 		atomic_store(&t->engine->rewriting, true);
 	if (r == 0 && altered > 0 && !t->told_altered) {
@@ -112,9 +112,12 @@ static int conclude(struct transfer *t, struct batch *b, struct mm_err *reterr)
 		if (it->state != ROW_INTENT)
 			continue;
 		if (it->found) {
-			it->state =
-				it->found_size == it->message.size ? ROW_STORED : ROW_ALTERED;
+			bool same = it->found_size == it->message.size && it->repairs == 0;
+
+			it->state = same ? ROW_STORED : ROW_ALTERED;
 			w->watermark = MAX_OF(w->watermark, it->dest_uid + 1);
+			if (it->repairs)
+				ladder_tell_repaired(t, it);
 		} else {
 			r = not_found(t, b, it, reterr);
 		}
@@ -195,7 +198,7 @@ static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reter
 
 	/* The octets are not needed any more, and their memory is. */
 	for (size_t i = 0; i < b->n; i++)
-		b->v[i].message.body = spool_unref(b->v[i].message.body);
+		item_drop_bodies(&b->v[i]);
 	if (!has_unseen(b))
 		return conclude(t, b, reterr);
 	r = look(t, b, reterr);
@@ -208,8 +211,8 @@ static int begin_check(struct transfer *t, struct batch *b, struct mm_err *reter
 
 /* UIDs told by the server, if they can be true: news, and nobody else's. 1: taken; 0; -errno.
  */
-static int take_uids(struct transfer *t, struct batch *b, size_t first, size_t n,
-		     const struct store_put *put, struct mm_err *reterr)
+int transfer_take_uids(struct transfer *t, struct batch *b, size_t first, size_t n,
+		       const struct store_put *put, struct mm_err *reterr)
 {
 	if (put->uidvalidity != t->work->destination.status.uidvalidity ||
 	    seqset_count(&put->uids) != n || put->uids.r[0].first < b->watermark)
@@ -228,133 +231,10 @@ static int take_uids(struct transfer *t, struct batch *b, size_t first, size_t n
 	return 1;
 }
 
-/* Refused, looked for and not there: given up for this run. */
-static int give_up(struct transfer *t, struct item *it, const struct mm_err *e,
-		   struct mm_err *reterr)
+/* Nothing more is sent, but what is on its way has an answer all the same. */
+static bool ends_transfer(const struct transfer *t, const struct mm_err *err)
 {
-	int r;
-
-	it->state = e->scope == MM_SCOPE_MESSAGE ? ROW_HELD : ROW_NEW;
-	snprintf(it->reason, sizeof(it->reason), "%.*s", (int)sizeof(it->reason) - 1, e->text);
-	t->work->pair->failed++;
-	r = engine_trouble(t->engine, t->work->pair->origin, it->message.uid, e, reterr);
-	if (r == 0 && e->scope == MM_SCOPE_JOB) {
-		*reterr = *e; /* no more room: every other message would be refused too */
-		r = e->code;
-	}
-	return r;
-}
-
-/* The server wants to be left alone: nothing more is sent now. What is there already counts; if
- * that cannot be told, it stays in doubt. */
-static int put_off(struct transfer *t, struct batch *b, const struct mm_err *refusal,
-		   struct mm_err *reterr)
-{
-	struct mm_err late = {0};
-	int code = refusal->code;
-
-	t->put_off = true;
-	b->put_off = transfer_look(t, b, &late) == 0;
-	*reterr = *refusal;
-	return code;
-}
-
-static int make_folder(struct transfer *t, struct mm_err *reterr)
-{
-	struct store_make m = {.raw = t->work->pair->destination_raw,
-			       .create = true,
-			       .subscribe = t->work->pair->subscribe};
-	int r;
-
-	r = store_make_folders(t->work->lane->destination, &m, 1, reterr);
-	if (r < 0)
-		return r;
-	if (m.error.code && reterr)
-		*reterr = m.error;
-	return m.error.code;
-}
-
-/* Where keywords begin in canonical flags: behind the system flags. NULL: there are none. */
-static const char *keywords(const struct item *it)
-{
-	const char *s = item_to_send(it).flags;
-
-	while (s && *s == '\\')
-		s = strchr(s, ' ') ? strchr(s, ' ') + 1 : NULL;
-	return s && *s ? s : NULL;
-}
-
-/* A message must not be lost for its keywords: the next attempt goes without them. */
-static bool drop_keywords(struct transfer *t, struct item *it)
-{
-	const char *flags = item_to_send(it).flags, *from = keywords(it);
-	char *kept;
-
-	if (!from)
-		return false;
-	kept = text_dupn(flags, from > flags ? (size_t)(from - flags - 1) : 0);
-	if (!kept)
-		return false;
-	if (!t->told_lost_flags)
-		engine_note(t->engine, LOG_NOTICE,
-			    "folder \"%s\": a message was refused; trying it without its "
-			    "keywords: %s",
-			    t->work->pair->destination, from);
-	t->told_lost_flags = true;
-	free(it->kept_flags);
-	it->kept_flags = kept;
-	return true;
-}
-
-/* Send one message alone and take its answer. */
-static int retry_one(struct transfer *t, struct batch *b, size_t i, struct mm_err *reterr)
-{
-	struct store *d = t->work->lane->destination;
-	struct message m = item_to_send(&b->v[i]);
-	struct store_put put = {0};
-	int r;
-
-	r = store_put_begin(d, t->work->pair->destination_raw, &m, 1, reterr);
-	if (r == 0)
-		r = store_put_end(d, &put, reterr);
-	if (r < 0)
-		return r;
-	if (!put.stored && put.error.scope == MM_SCOPE_MESSAGE && drop_keywords(t, &b->v[i])) {
-		store_put_done(&put);
-		return retry_one(t, b, i, reterr); /* once: there are no keywords then */
-	}
-	r = put.stored ? take_uids(t, b, i, 1, &put, reterr) : 0;
-	if (!put.stored && put.error.cls == MM_CLASS_THROTTLED)
-		r = put_off(t, b, &put.error, reterr);
-	else if (!put.stored)
-		r = give_up(t, &b->v[i], &put.error, reterr);
-	else if (r == 0)
-		r = transfer_look(t, b, reterr);
-	store_put_done(&put);
-	return r < 0 ? r : 0;
-}
-
-/* A batch that was refused, in whole or in part. All other batches are settled first, so that
- * what is found belongs to this one. */
-static int after_refusal(struct transfer *t, struct batch *b, bool no_folder,
-			 const struct mm_err *refusal, struct mm_err *reterr)
-{
-	/* Refused in a command of its own: the same again brings the same. */
-	bool alone = b->n == 1 && !no_folder && !keywords(&b->v[0]);
-	int r;
-
-	r = transfer_settle_all(t, reterr);
-	if (refusal->cls == MM_CLASS_THROTTLED && (r == 0 || reterr->cls == MM_CLASS_THROTTLED))
-		return put_off(t, b, refusal, reterr);
-	if (r == 0 && no_folder)
-		r = make_folder(t, reterr);
-	else if (r == 0)
-		r = transfer_look(t, b, reterr);
-	for (size_t i = 0; r == 0 && i < b->n; i++)
-		if (b->v[i].state == ROW_INTENT && !b->v[i].dest_uid)
-			r = alone ? give_up(t, &b->v[i], refusal, reterr)
-				  : retry_one(t, b, i, reterr);
-	return r;
+	return ends_sending(err) || t->closed;
 }
 
 int transfer_settle(struct transfer *t, struct mm_err *reterr)
@@ -382,20 +262,20 @@ int transfer_settle(struct transfer *t, struct mm_err *reterr)
 			no_folder = no_folder || put.no_folder;
 			refusal = put.error;
 		} else if (r == 0) {
-			r = take_uids(t, b, i * each, each, &put, reterr);
+			r = transfer_take_uids(t, b, i * each, each, &put, reterr);
 			must_look = must_look || r == 0;
 			r = r < 0 ? r : 0;
 		}
 		store_put_done(&put);
 	}
 	if (r == 0 && refused)
-		r = after_refusal(t, b, no_folder, &refusal, reterr);
+		r = ladder_climb(t, b, no_folder, &refusal, reterr);
 	else if (r == 0 && must_look)
 		r = transfer_look(t, b, reterr);
-	if (r < 0 && (reterr->cls == MM_CLASS_QUOTA || b->put_off)) {
+	if (r < 0 && (reterr->cls == MM_CLASS_QUOTA || t->closed || b->put_off)) {
 		struct mm_err late = {0};
 
-		/* No more room: what was stored before counts, the rest was looked for. */
+		/* No more is taken: what was stored before counts, the rest was looked for. */
 		for (size_t i = 0; i < b->n; i++)
 			if (b->v[i].state == ROW_INTENT && !b->v[i].dest_uid)
 				b->v[i].state = ROW_NEW;
@@ -415,13 +295,12 @@ int transfer_settle_all(struct transfer *t, struct mm_err *reterr)
 	struct mm_err later = {0}, *err = reterr;
 	int r = 0, first = 0;
 
-	/* Where there is no more room, what is on its way has an answer all the same. */
-	while (t->first && (r == 0 || ends_sending(err))) {
+	while (t->first && (r == 0 || ends_transfer(t, err))) {
 		err = first == 0 ? reterr : &later;
 		r = transfer_settle(t, err);
 		first = first == 0 ? r : first;
 	}
-	if (r < 0 && !ends_sending(err))
+	if (r < 0 && !ends_transfer(t, err))
 		return first;
 	err = first == 0 ? reterr : &later;
 	r = 0;

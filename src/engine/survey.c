@@ -5,7 +5,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "engine_internal.h"
+#include "refused.h"
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
  */
@@ -123,7 +123,12 @@ static int remember(struct lane *l, struct mm_err *reterr)
 				     reterr);
 		if (r < 0)
 			return r;
-		p->unchanged = is_unchanged(p);
+		r = held_recall(l, p, reterr);
+		if (r == 0)
+			r = is_unchanged(p) ? held_is_quiet(e, p, reterr) : 0;
+		if (r < 0)
+			return r;
+		p->unchanged = r > 0;
 		if (!p->unchanged)
 			e->bytes_total += p->origin_status.bytes;
 	}
@@ -153,6 +158,8 @@ static int look(struct lane *l, struct mm_err *reterr)
 	r = check_distinct(e);
 	if (r == 0)
 		r = remember(l, reterr);
+	if (r == 0)
+		r = room_check(l, reterr);
 	if (r == 0)
 		r = make_missing(l, reterr);
 	return r;

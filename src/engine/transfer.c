@@ -17,6 +17,7 @@ struct batch *batch_free(struct batch *b)
 		return NULL;
 	for (size_t i = 0; i < b->n; i++) {
 		message_done(&b->v[i].message);
+		message_done(&b->v[i].original);
 		free(b->v[i].kept_flags);
 	}
 	free(b);
@@ -39,13 +40,17 @@ static bool batch_is_full(const struct transfer *t, const struct batch *b)
 
 /* ---- writing down ---- */
 
-static int put_intent(struct transfer *t, const struct batch *b, const struct item *it,
-		      struct mm_err *reterr)
+static int put_row(struct transfer *t, const struct batch *b, const struct item *it,
+		   enum row_state state, struct mm_err *reterr)
 {
-	const struct message *m = &it->message;
+	/* What is sent is what will be looked for; what was settled is known as it is at the
+	 * origin. */
+	const struct message *m =
+		state != ROW_INTENT && it->original.has_digest ? &it->original : &it->message;
+	_cleanup_(buf_done) struct buf repair = {0};
 	struct state_row row = {
-		.uid = m->uid,
-		.state = ROW_INTENT,
+		.uid = it->message.uid,
+		.state = state,
 		.size = m->size,
 		.has_digest = true,
 		.has_fingerprint = true,
@@ -53,15 +58,28 @@ static int put_intent(struct transfer *t, const struct batch *b, const struct it
 		.flags = it->origin_flags,
 		.uidvalidity = t->work->destination.status.uidvalidity,
 		.watermark = b->watermark,
+		.dest_uid = it->dest_uid,
 		.attempts = it->attempts,
+		.reason = *it->reason ? it->reason : NULL,
 	};
 
+	if (ladder_repair_text(it, &repair) < 0)
+		return mm_err_oom(reterr);
+	if (repair.len > 0 && (state == ROW_INTENT || state == ROW_ALTERED))
+		row.reason = repair.p;
+	if (state == ROW_HELD && it->refused) {
+		row.held_under = t->work->pair->circumstances;
+		row.held_what = mm_class_name(it->held);
+	}
 	memcpy(row.digest, m->digest, sizeof(row.digest));
 	return state_put(t->engine->state, t->work->pair->sf.id, &row, reterr);
 }
 
-static int settle_row(struct transfer *t, const struct item *it, struct mm_err *reterr)
+static int settle_row(struct transfer *t, const struct batch *b, const struct item *it,
+		      struct mm_err *reterr)
 {
+	if (it->refused || it->original.has_digest)
+		return put_row(t, b, it, it->state, reterr);
 	return state_settle(t->engine->state, t->work->pair->sf.id, it->message.uid, it->state,
 			    it->dest_uid, it->attempts, *it->reason ? it->reason : NULL,
 			    reterr);
@@ -100,9 +118,9 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 		return r;
 	for (b = t->checked; r == 0 && b; b = b->next)
 		for (size_t i = 0; r == 0 && i < b->n; i++)
-			r = settle_row(t, &b->v[i], reterr);
+			r = settle_row(t, b, &b->v[i], reterr);
 	for (size_t i = 0; r == 0 && intent && i < intent->n; i++)
-		r = put_intent(t, intent, &intent->v[i], reterr);
+		r = put_row(t, intent, &intent->v[i], ROW_INTENT, reterr);
 	/* From now on, until note_end(), something may be on its way. */
 	if (r == 0 && intent && sf->uncertain_usec) {
 		sf->uncertain_usec = 0;
@@ -125,6 +143,24 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 		batch_free(b);
 	}
 	return 0;
+}
+
+/* Its batch has said already that something may be on its way. */
+int transfer_intend(struct transfer *t, const struct batch *b, const struct item *it,
+		    struct mm_err *reterr)
+{
+	struct state *s = t->engine->state;
+	int r;
+
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	r = put_row(t, b, it, ROW_INTENT, reterr);
+	if (r < 0) {
+		state_rollback(s);
+		return r;
+	}
+	return state_commit(s, reterr);
 }
 
 /* ---- sending ---- */
@@ -444,6 +480,7 @@ static void done(struct transfer *t)
 		t->checking = b->next;
 		batch_free(b);
 	}
+	match_done(&t->before);
 	seqset_done(&t->left);
 	seqset_done(&t->got);
 }
@@ -462,7 +499,7 @@ static void note_end(struct transfer *t, int r)
 /* Reading has ended, with r: can the destination still bring to its end what is on its way? */
 static bool may_settle(const struct transfer *t, int r, const struct mm_err *err)
 {
-	return r == 0 || r == -ECANCELED || err->cls == MM_CLASS_QUOTA ||
+	return r == 0 || r == -ECANCELED || err->cls == MM_CLASS_QUOTA || t->closed ||
 	       ((err->scope == MM_SCOPE_STORE || err->cls == MM_CLASS_THROTTLED) &&
 		store_usable(t->work->lane->destination));
 }

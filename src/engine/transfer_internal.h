@@ -40,7 +40,15 @@ struct item {
 	bool found;
 	bool guessed; /* found by its header alone: the size is another */
 	uint32_t attempts;
-	char reason[256];
+	char reason[512];
+
+	/* Where it was refused: what was tried. */
+	struct message original; /* body, size, digest and header as the origin has them, where
+				    message is a repaired form; else without body */
+	bool looked;             /* at what is wrong with it */
+	unsigned wrong, repairs; /* enum repair: what applies, what was done */
+	enum mm_class held;      /* ROW_HELD: the class of the refusal */
+	bool refused;            /* as long as it is held */
 };
 
 struct batch {
@@ -70,6 +78,7 @@ struct transfer {
 	bool put_off; /* the destination wants to be left alone */
 	bool told_lost_flags;
 	bool told_altered;
+	bool closed; /* the folder takes no message at all */
 
 	struct batch *filling;
 	struct batch *first, *last; /* sent, in order */
@@ -78,7 +87,16 @@ struct transfer {
 	struct batch *checking; /* stored, as the server says; being looked for; oldest first */
 	size_t n_checking;
 	struct batch *checked; /* looked for; to be written down */
+
+	struct match_list before; /* at the destination before this transfer, and nobody's */
+	bool before_is_read;
 };
+
+static inline void item_drop_bodies(struct item *it)
+{
+	it->message.body = spool_unref(it->message.body);
+	it->original.body = spool_unref(it->original.body);
+}
 
 struct batch *batch_free(struct batch *b);
 /* The message with the flags it is sent with; borrowed from the item. */
@@ -86,6 +104,10 @@ struct message item_to_send(const struct item *it);
 
 /* Write down what was checked, and the intents of a batch (or NULL). */
 int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *reterr);
+
+/* Write down the intent of one message that is sent again in another form. */
+int transfer_intend(struct transfer *t, const struct batch *b, const struct item *it,
+		    struct mm_err *reterr);
 
 /* ---- look.c ---- */
 /* Find the messages of a batch that have no UID yet. */
@@ -96,7 +118,24 @@ int transfer_look_below(struct transfer *t, struct batch *b, struct mm_err *rete
 /* Does a message of this transfer, not written down yet, have this UID? */
 bool transfer_is_claimed(const struct transfer *t, const struct batch *b, uint32_t uid);
 
+/* Find the repaired form of a message among what was there before. */
+int transfer_look_before(struct transfer *t, struct item *it, struct mm_err *reterr);
+
+/* ---- ladder.c ---- */
+/* What follows the refusal of a batch, in whole or in part: nothing more than it is looked for
+ * and sent again, message by message. */
+int ladder_climb(struct transfer *t, struct batch *b, bool no_folder,
+		 const struct mm_err *refusal, struct mm_err *reterr);
+/* "repaired: ...", or "" for a message as the origin has it. Into out (empty). 0 or -ENOMEM. */
+int ladder_repair_text(const struct item *it, struct buf *out);
+/* It is there in a repaired form: told, with the place of its original octets. */
+void ladder_tell_repaired(struct transfer *t, const struct item *it);
+
 /* ---- settle.c ---- */
+/* UIDs told by the server for n messages from the first on, if they can be true: news, and
+ * nobody else's. 1: taken; 0; -errno. */
+int transfer_take_uids(struct transfer *t, struct batch *b, size_t first, size_t n,
+		       const struct store_put *put, struct mm_err *reterr);
 /* Take the answer to the oldest batch and begin to look for its messages. */
 int transfer_settle(struct transfer *t, struct mm_err *reterr);
 /* All batches, to the last commit. */

@@ -256,9 +256,10 @@ static int await_lists(struct imap *c, const struct imap_cmd *cmd, struct listin
 
 static void put_status_items(struct imap *c, bool with_size)
 {
-	imap_put(c, "(MESSAGES UIDNEXT UIDVALIDITY%s%s)",
+	imap_put(c, "(MESSAGES UIDNEXT UIDVALIDITY%s%s%s)",
 		 imap_has(c, IMAP_CAP_CONDSTORE) ? " HIGHESTMODSEQ" : "",
-		 with_size && imap_has(c, IMAP_CAP_STATUS_SIZE) ? " SIZE" : "");
+		 with_size && imap_has(c, IMAP_CAP_STATUS_SIZE) ? " SIZE" : "",
+		 imap_has(c, IMAP_CAP_APPENDLIMIT) ? " APPENDLIMIT" : "");
 }
 
 static void put_list(struct imap *c, bool with_size)
@@ -451,6 +452,10 @@ static int end_create(struct imap *c, struct imap_cmd *cmd, struct imap_make *m,
 		snprintf(what, sizeof(what), "cannot create folder \"%s\"",
 			 name.len ? name.p : m->raw);
 		imap_refused(c, cmd, MM_SCOPE_FOLDER, what, &m->error);
+		if (m->error.cls == MM_CLASS_REFUSED)
+			mm_err_class(&m->error, MM_CLASS_REFUSED,
+				     "if the name is what this server refuses: rename the "
+				     "folder at the origin; else have it created there");
 	}
 	imap_cmd_free(c, cmd);
 	return 0;

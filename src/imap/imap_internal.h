@@ -67,6 +67,7 @@ struct imap {
 	struct imap_budget budget;
 
 	unsigned caps;
+	uint64_t caps_hash;
 	bool caps_known;
 	bool enabling; /* ENABLE QRESYNC was said */
 	bool qresync;  /* ENABLEd */

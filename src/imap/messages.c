@@ -52,29 +52,6 @@ size_t imap_fetches(const struct imap *c)
 	return n;
 }
 
-/* The header of a body that is in a spool. */
-static int fingerprint_of_spool(struct imap *c, const struct spool *body, struct message *m)
-{
-	char first[16 * 1024];
-	ssize_t n = spool_read_at(body, 0, first, sizeof(first));
-	_cleanup_(freep) char *more = NULL;
-
-	if (n < 0)
-		return (int)n;
-	m->has_fingerprint = true;
-	if ((uint64_t)n == spool_size(body) || memmem(first, (size_t)n, "\r\n\r\n", 4) ||
-	    memmem(first, (size_t)n, "\n\n", 2))
-		return fingerprint_header(first, (size_t)n, c->match, &m->fingerprint);
-
-	more = malloc(FINGERPRINT_HEADER_MAX);
-	if (!more)
-		return -ENOMEM;
-	n = spool_read_at(body, 0, more, FINGERPRINT_HEADER_MAX);
-	if (n < 0)
-		return (int)n;
-	return fingerprint_header(more, (size_t)n, c->match, &m->fingerprint);
-}
-
 /* A body that came as a quoted string: short and legal. */
 static int quoted_body(struct imap *c, const struct imap_fetch *f, bool keep)
 {
@@ -114,7 +91,8 @@ static int take_body(struct imap *c, const struct imap_fetch *f, unsigned want,
 	m->size = c->body_size;
 	if (keep) {
 		m->body = STEAL(c->body);
-		r = fingerprint_of_spool(c, m->body, m);
+		r = fingerprint_body(m->body, c->match, &m->fingerprint);
+		m->has_fingerprint = r == 0;
 	}
 	return r;
 }
@@ -263,13 +241,42 @@ void imap_append_result_done(struct imap_append_result *r)
 	*r = (struct imap_append_result){0};
 }
 
+static bool has_code(const struct imap_cmd *cmd, const char *const *codes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(cmd->code, codes[i]) == 0)
+			return true;
+	return false;
+}
+
+/* No message would be taken by this folder (RFC 5530 §3). */
+static bool is_for_folder(const struct imap_cmd *cmd)
+{
+	static const char *const codes[] = {"TRYCREATE", "NOPERM", "READ-ONLY", "ACL"};
+
+	return has_code(cmd, codes, ELEMENTS(codes));
+}
+
+/* The server's trouble, not the message's. */
+static bool is_passing(const struct imap_cmd *cmd)
+{
+	static const char *const codes[] = {"UNAVAILABLE", "INUSE",        "SERVERBUG",
+					    "EXPIRED",     "CONTACTADMIN", "THROTTLED"};
+
+	return has_code(cmd, codes, ELEMENTS(codes));
+}
+
 static void describe_refusal(struct imap *c, const struct imap_cmd *cmd,
 			     struct imap_append_result *ret)
 {
 	ret->outcome = IMAP_APPEND_REFUSED;
 	ret->try_create = strcasecmp(cmd->code, "TRYCREATE") == 0;
-	imap_refused(c, cmd, ret->try_create ? MM_SCOPE_FOLDER : MM_SCOPE_MESSAGE,
+	imap_refused(c, cmd, is_for_folder(cmd) ? MM_SCOPE_FOLDER : MM_SCOPE_MESSAGE,
 		     "the message was refused", &ret->error);
+	/* What is refused for what it is will be refused again. */
+	if (ret->error.scope == MM_SCOPE_MESSAGE && ret->error.cls != MM_CLASS_THROTTLED &&
+	    !is_passing(cmd))
+		ret->error.retry = MM_RETRY_NEVER;
 }
 
 int imap_append_end(struct imap *c, struct imap_append_result *ret, struct mm_err *reterr)
@@ -344,8 +351,18 @@ int imap_flags_begin(struct imap *c, const char *set, bool add, const char *flag
 int imap_flags_end(struct imap *c, struct mm_err *reterr)
 {
 	struct imap_cmd *cmd = imap_oldest(c, VERB_FLAGS);
+	int r;
 
 	if (!cmd)
 		return imap_protocol_error(c, "no STORE in flight", reterr);
-	return imap_simple_end(c, cmd, MM_SCOPE_FOLDER, reterr);
+	r = imap_await(c, cmd, reterr);
+	if (r < 0)
+		return r;
+	if (cmd->status != IMAP_OK) {
+		r = imap_refused(c, cmd, MM_SCOPE_FOLDER, "STORE was refused", reterr);
+		if (reterr && reterr->scope == MM_SCOPE_FOLDER && !is_passing(cmd))
+			reterr->retry = MM_RETRY_NEVER;
+	}
+	imap_cmd_free(c, cmd);
+	return r;
 }

@@ -469,12 +469,10 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 	struct folder_status st = {0};
 	bool messages = false;
 	struct imap_cursor c = r->rest;
-	int e;
 
 	if (empty_scratch(scratch, &c) < 0)
 		return -ENOMEM;
-	e = imap_take_string(&c, scratch, ret_name);
-	if (e < 0 || !ret_name->p)
+	if (imap_take_string(&c, scratch, ret_name) < 0 || !ret_name->p)
 		return -EPROTO;
 	imap_skip_blanks(&c);
 	if (!imap_take_char(&c, '('))
@@ -482,16 +480,19 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 	imap_skip_blanks(&c);
 	while (!imap_take_char(&c, ')')) {
 		struct imap_str item = take_atom(&c);
-		uint64_t v;
+		uint64_t v = 0; /* also for NIL: no limit (RFC 7889 §3) */
 
 		imap_skip_blanks(&c);
-		if (item.n == 0 || imap_take_u64(&c, &v) < 0)
+		if (item.n == 0 || (imap_take_u64(&c, &v) < 0 &&
+				    (!str_is(&item, "APPENDLIMIT") || take_atom(&c).n != 3)))
 			return -EPROTO;
 		imap_skip_blanks(&c);
 		if (str_is(&item, "HIGHESTMODSEQ"))
 			st.modseq = v;
 		else if (str_is(&item, "SIZE"))
 			st.bytes = v <= IMAP_MAILBOX_MAX ? v : 0;
+		else if (str_is(&item, "APPENDLIMIT"))
+			st.append_limit = v;
 		else if (v > UINT32_MAX)
 			continue;
 		else if (str_is(&item, "UIDNEXT"))

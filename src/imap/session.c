@@ -32,6 +32,8 @@ static const struct {
 	{"ID", IMAP_CAP_ID},
 	{"QUOTA", IMAP_CAP_QUOTA},
 	{"IDLE", IMAP_CAP_IDLE},
+	{"APPENDLIMIT", IMAP_CAP_APPENDLIMIT},
+	{"X-GM-EXT-1", IMAP_CAP_GMAIL},
 };
 
 void imap_set_caps(struct imap *c, const char *s, size_t n)
@@ -39,6 +41,7 @@ void imap_set_caps(struct imap *c, const char *s, size_t n)
 	const char *end = s + n;
 
 	c->caps = 0;
+	c->caps_hash = 0;
 	c->append_limit = 0;
 	while (s < end) {
 		const char *q = memchr(s, ' ', (size_t)(end - s));
@@ -53,6 +56,7 @@ void imap_set_caps(struct imap *c, const char *s, size_t n)
 			(void)imap_take_u64(&limit,
 					    &c->append_limit); /* nonsense is no limit */
 		}
+		c->caps_hash += text_hash(TEXT_HASH_SEED, s, len);
 		s += len + 1;
 	}
 	c->caps_known = true;
@@ -66,6 +70,11 @@ bool imap_has(const struct imap *c, unsigned cap)
 unsigned imap_caps(const struct imap *c)
 {
 	return c->caps;
+}
+
+uint64_t imap_caps_hash(const struct imap *c)
+{
+	return c->caps_hash;
 }
 
 uint64_t imap_append_limit(const struct imap *c)

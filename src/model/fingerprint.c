@@ -156,3 +156,22 @@ int fingerprint_header(const char *header, size_t n, unsigned match, struct fing
 	ret->has_message_id = has_message_id;
 	return 0;
 }
+
+int fingerprint_body(const struct spool *body, unsigned match, struct fingerprint *ret)
+{
+	char first[16 * 1024];
+	ssize_t n = spool_read_at(body, 0, first, sizeof(first));
+	_cleanup_(freep) char *more = NULL;
+
+	if (n < 0)
+		return (int)n;
+	if ((uint64_t)n == spool_size(body) || memmem(first, (size_t)n, "\r\n\r\n", 4) ||
+	    memmem(first, (size_t)n, "\n\n", 2))
+		return fingerprint_header(first, (size_t)n, match, ret);
+
+	more = malloc(FINGERPRINT_HEADER_MAX);
+	if (!more)
+		return -ENOMEM;
+	n = spool_read_at(body, 0, more, FINGERPRINT_HEADER_MAX);
+	return n < 0 ? (int)n : fingerprint_header(more, (size_t)n, match, ret);
+}

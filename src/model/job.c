@@ -45,6 +45,7 @@ void job_init(struct job *j)
 		.destination = endpoint,
 		.subscribe = true,
 		.create = true,
+		.repair = true,
 		.match = MATCH_DEFAULT,
 		.connections = 4,
 		.max_errors = 50,

@@ -93,6 +93,8 @@ static const struct field job_fields[] = {
 	F_OBJECT(job, destination, endpoint_fields),
 	F(BOOL, job, subscribe),
 	F(BOOL, job, create),
+	F(BOOL, job, repair),
+	F(BOOL, job, retry_held),
 	F(U32, job, match),
 	F(U32, job, connections),
 	F(U32, job, max_errors),

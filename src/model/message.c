@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <mailmig/message.h>
 #include <mailmig/parse.h>
+#include <openssl/evp.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,4 +55,21 @@ int64_t message_date(const char *date)
 	zone = (int64_t)v[5] * 3600 + (int64_t)v[6] * 60;
 	return days_of(v[1], month, v[0]) * 86400 + (int64_t)v[2] * 3600 + (int64_t)v[3] * 60 +
 	       v[4] - (date[21] == '-' ? -zone : zone);
+}
+
+int message_digest(const struct spool *s, uint8_t digest[MESSAGE_DIGEST_OCTETS])
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	char chunk[4096];
+	uint64_t at = 0;
+	ssize_t n = 0;
+	bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+
+	while (ok && (n = spool_read_at(s, at, chunk, sizeof(chunk))) > 0) {
+		ok = EVP_DigestUpdate(md, chunk, (size_t)n) == 1;
+		at += (uint64_t)n;
+	}
+	ok = ok && EVP_DigestFinal_ex(md, digest, NULL) == 1;
+	EVP_MD_CTX_free(md);
+	return n < 0 ? (int)n : ok ? 0 : -ENOMEM;
 }

@@ -11,7 +11,7 @@
 #define ROW_COLUMNS                                                                            \
 	"uid, state, size, digest, fingerprint, flags, dest_uidvalidity, watermark, "          \
 	"dest_uid, "                                                                           \
-	"attempts, reason"
+	"attempts, reason, held_under, held_what"
 
 #define ADVICE_DIRECTORY "check that the state directory is writable and has room"
 
@@ -26,11 +26,14 @@ static const char *const statements[ST_N] = {
 			  "origin_modseq = ?4, origin_messages = ?5, dest_uidvalidity = ?6, "
 			  "dest_seen = ?7, uncertain_usec = ?8, complete = ?9 WHERE id = ?1",
 	[ST_PUT] = "INSERT OR REPLACE INTO message (folder, " ROW_COLUMNS
-		   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+		   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
 	[ST_SETTLE] =
 		"UPDATE message SET state = ?3, dest_uid = ?4, attempts = ?5, reason = ?6 "
 		"WHERE folder = ?1 AND uid = ?2",
-	[ST_SET_FLAGS] = "UPDATE message SET flags = ?3 WHERE folder = ?1 AND uid = ?2",
+	[ST_SET_FLAGS] = "UPDATE message SET flags = ?3, held_under = 0, held_what = NULL "
+			 "WHERE folder = ?1 AND uid = ?2",
+	[ST_REFUSE_FLAGS] = "UPDATE message SET held_under = ?3, held_what = ?4 "
+			    "WHERE folder = ?1 AND uid = ?2",
 	[ST_DELETE] = "DELETE FROM message WHERE folder = ?1 AND uid = ?2",
 	[ST_DELETE_ALL] = "DELETE FROM message WHERE folder = ?1",
 	[ST_GET] = "SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 AND uid = ?2",
@@ -41,6 +44,12 @@ static const char *const statements[ST_N] = {
 		    "AND dest_uid > 0",
 	[ST_COUNT] = "SELECT count(*) FROM message INDEXED BY message_state "
 		     "WHERE folder = ?1 AND state = ?2 AND state <> 2",
+	[ST_COUNT_HELD] = "SELECT count(*) FROM message INDEXED BY message_held "
+			  "WHERE folder = ?1 AND held_under <> 0 AND held_under <> ?2",
+	[ST_COUNT_SETTLED] = "SELECT count(*) FROM message "
+			     "WHERE folder = ?1 AND state IN (2, 3, 4)",
+	[ST_SUM_SETTLED] = "SELECT coalesce(sum(size), 0) FROM message "
+			   "WHERE folder = ?1 AND state IN (2, 3, 4)",
 	[ST_EACH] = "SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 ORDER BY uid",
 	[ST_EACH_STATE] = "SELECT " ROW_COLUMNS
 			  " FROM message WHERE folder = ?1 AND state = ?2 ORDER BY uid",

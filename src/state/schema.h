@@ -42,13 +42,20 @@
 	" flags TEXT NOT NULL, dest_uidvalidity INTEGER NOT NULL,"                             \
 	" watermark INTEGER NOT NULL, dest_uid INTEGER NOT NULL,"                              \
 	" attempts INTEGER NOT NULL, reason TEXT,"                                             \
+	" held_under INTEGER NOT NULL DEFAULT 0, held_what TEXT,"                              \
 	" PRIMARY KEY (folder, uid)) STRICT, WITHOUT ROWID;"                                   \
 	"CREATE INDEX message_dest ON message (folder, dest_uid) WHERE dest_uid > 0;"          \
 	"CREATE INDEX message_state ON message (folder, state) WHERE state <> 2;"              \
+	"CREATE INDEX message_held ON message (folder, held_under) WHERE held_under <> 0;"     \
 	"PRAGMA application_id = 1835886951;"                                                  \
 	"PRAGMA user_version = 2;"
 
 /* From version n to n + 1, in one transaction with all others that are needed. */
-#define STATE_UPGRADE_1 STATE_BESIDE "PRAGMA user_version = 2;"
+#define STATE_UPGRADE_1                                                                        \
+	STATE_BESIDE                                                                           \
+	"ALTER TABLE message ADD COLUMN held_under INTEGER NOT NULL DEFAULT 0;"                \
+	"ALTER TABLE message ADD COLUMN held_what TEXT;"                                       \
+	"CREATE INDEX message_held ON message (folder, held_under) WHERE held_under <> 0;"     \
+	"PRAGMA user_version = 2;"
 
 #endif

@@ -224,6 +224,8 @@ int state_put(struct state *s, int64_t folder, const struct state_row *row,
 	(void)sqlite3_bind_int64(st, 10, row->dest_uid);
 	(void)sqlite3_bind_int64(st, 11, row->attempts);
 	(void)sqlite3_bind_text(st, 12, row->reason, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(st, 13, (sqlite3_int64)row->held_under);
+	(void)sqlite3_bind_text(st, 14, row->held_what, -1, SQLITE_STATIC);
 	return run(s, ST_PUT, "write a message", reterr);
 }
 
@@ -253,6 +255,18 @@ int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *f
 	return run(s, ST_SET_FLAGS, "write flags", reterr);
 }
 
+int state_refuse_flags(struct state *s, int64_t folder, uint32_t uid, uint64_t held_under,
+		       const char *flags, struct mm_err *reterr)
+{
+	sqlite3_stmt *st = s->st[ST_REFUSE_FLAGS];
+
+	(void)sqlite3_bind_int64(st, 1, folder);
+	(void)sqlite3_bind_int64(st, 2, uid);
+	(void)sqlite3_bind_int64(st, 3, (sqlite3_int64)held_under);
+	(void)sqlite3_bind_text(st, 4, flags, -1, SQLITE_STATIC);
+	return run(s, ST_REFUSE_FLAGS, "write flags", reterr);
+}
+
 int state_delete(struct state *s, int64_t folder, uint32_t uid, struct mm_err *reterr)
 {
 	(void)sqlite3_bind_int64(s->st[ST_DELETE], 1, folder);
@@ -280,6 +294,8 @@ static int row_read(sqlite3_stmt *st, struct state_row *ret)
 		.dest_uid = (uint32_t)sqlite3_column_int64(st, 8),
 		.attempts = (uint32_t)sqlite3_column_int64(st, 9),
 		.reason = (const char *)sqlite3_column_text(st, 10),
+		.held_under = (uint64_t)sqlite3_column_int64(st, 11),
+		.held_what = (const char *)sqlite3_column_text(st, 12),
 	};
 
 	if (sqlite3_column_bytes(st, 3) == MESSAGE_DIGEST_OCTETS) {
@@ -293,10 +309,29 @@ static int row_read(sqlite3_stmt *st, struct state_row *ret)
 		row.fingerprint.has_message_id = fp[FINGERPRINT_OCTETS] != 0;
 		row.has_fingerprint = true;
 	}
-	if (!row.flags || (!row.reason && sqlite3_column_type(st, 10) != SQLITE_NULL))
+	if (!row.flags || (!row.reason && sqlite3_column_type(st, 10) != SQLITE_NULL) ||
+	    (!row.held_what && sqlite3_column_type(st, 12) != SQLITE_NULL))
 		return -ENOMEM;
 	*ret = row;
 	return 0;
+}
+
+/* The row outlives its statement: its strings are taken along, or left behind. */
+static int keep_strings(struct state_row *row, struct buf *strings)
+{
+	const char *flags = row->flags, *what = row->held_what;
+	size_t n = flags ? strlen(flags) : 0;
+
+	row->flags = row->reason = row->held_what = NULL;
+	if (!strings)
+		return 1;
+	buf_reset(strings);
+	if (buf_add(strings, flags ? flags : "", n + 1) < 0 ||
+	    (what && buf_adds(strings, what) < 0))
+		return -ENOMEM;
+	row->flags = strings->p;
+	row->held_what = what ? strings->p + n + 1 : NULL;
+	return 1;
 }
 
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
@@ -315,13 +350,8 @@ int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *r
 		rc = sqlite3_step(st);
 		if (rc == SQLITE_ROW) {
 			r = row_read(st, ret);
-			if (r == 0 && strings) {
-				buf_reset(strings);
-				r = buf_adds(strings, ret->flags);
-			}
-			r = r < 0 ? r : 1;
-			ret->flags = strings ? buf_str(strings) : NULL;
-			ret->reason = NULL;
+			if (r == 0)
+				r = keep_strings(ret, strings);
 		} else if (rc != SQLITE_DONE) {
 			r = state_failed(s, "read a message", reterr);
 		}
@@ -375,6 +405,20 @@ int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t 
 		struct mm_err *reterr)
 {
 	return number(s, ST_COUNT, folder, (int64_t)state, 0, ret, reterr);
+}
+
+int state_count_held(struct state *s, int64_t folder, uint64_t other_than, uint64_t *ret,
+		     struct mm_err *reterr)
+{
+	return number(s, ST_COUNT_HELD, folder, (int64_t)other_than, 0, ret, reterr);
+}
+
+int state_count_settled(struct state *s, int64_t folder, uint64_t *ret_messages,
+			uint64_t *ret_bytes, struct mm_err *reterr)
+{
+	int r = number(s, ST_COUNT_SETTLED, folder, 0, 0, ret_messages, reterr);
+
+	return r < 0 ? r : number(s, ST_SUM_SETTLED, folder, 0, 0, ret_bytes, reterr);
 }
 
 int state_each(struct state *s, int64_t folder, int state, state_row_fn fn, void *userdata,

@@ -19,6 +19,10 @@ enum statement {
 	ST_GET,
 	ST_OWNS,
 	ST_COUNT,
+	ST_COUNT_HELD,
+	ST_COUNT_SETTLED,
+	ST_SUM_SETTLED,
+	ST_REFUSE_FLAGS,
 	ST_EACH,
 	ST_EACH_STATE,
 	ST_EACH_OPEN, /* of a state other than stored: few rows among many */

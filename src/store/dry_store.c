@@ -100,6 +100,12 @@ static int do_make_folders(struct store *s, struct store_make *v, size_t n,
 	return 0;
 }
 
+static int do_room(struct store *s, const char *raw, struct store_room *ret,
+		   struct mm_err *reterr)
+{
+	return store_room(self(s)->inner, raw, ret, reterr);
+}
+
 static int do_enter_begin(struct store *s, const char *raw, bool write, struct mm_err *reterr)
 {
 	struct dry_store *d = self(s);
@@ -186,6 +192,7 @@ static const struct store_ops dry_store_ops = {
 	.list = do_list,
 	.local_name = do_local_name,
 	.make_folders = do_make_folders,
+	.room = do_room,
 	.enter_begin = do_enter_begin,
 	.enter_end = do_enter_end,
 	.read = do_read,

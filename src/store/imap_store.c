@@ -71,7 +71,9 @@ static void do_features(const struct store *s, struct store_features *ret)
 	ret->tells_uids = caps & IMAP_CAP_UIDPLUS;
 	ret->batches = caps & IMAP_CAP_MULTIAPPEND;
 	ret->marks = caps & IMAP_CAP_CONDSTORE;
+	ret->merges = caps & IMAP_CAP_GMAIL;
 	ret->size_limit = imap_append_limit(c);
+	ret->caps_hash = imap_caps_hash(c);
 }
 
 static uint64_t do_round_trips(const struct store *s)
@@ -116,6 +118,30 @@ static int do_make_folders(struct store *s, struct store_make *v, size_t n,
 		v[i].error = m[i].error;
 	free(m);
 	return r;
+}
+
+static uint64_t left(bool limited, uint64_t used, uint64_t limit)
+{
+	if (!limited)
+		return UINT64_MAX;
+	return used < limit ? limit - used : 0;
+}
+
+static int do_room(struct store *s, const char *raw, struct store_room *ret,
+		   struct mm_err *reterr)
+{
+	struct imap *c = self(s)->imap;
+	struct imap_quota q;
+	int r;
+
+	if (!(imap_caps(c) & IMAP_CAP_QUOTA))
+		return 0;
+	r = imap_quota(c, raw, &q, reterr);
+	if (r < 0) /* a quota that is not told limits nothing */
+		return reterr->scope >= MM_SCOPE_STORE ? r : 0;
+	ret->bytes = left(q.has_storage, q.storage_used, q.storage_limit);
+	ret->messages = left(q.has_messages, q.messages_used, q.messages_limit);
+	return 0;
 }
 
 static int do_enter_begin(struct store *s, const char *raw, bool write, struct mm_err *reterr)
@@ -215,6 +241,7 @@ static const struct store_ops imap_store_ops = {
 	.list = do_list,
 	.local_name = do_local_name,
 	.make_folders = do_make_folders,
+	.room = do_room,
 	.enter_begin = do_enter_begin,
 	.enter_end = do_enter_end,
 	.read = do_read,

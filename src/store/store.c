@@ -90,6 +90,12 @@ int store_make_folders(struct store *s, struct store_make *v, size_t n, struct m
 	return s->ops->make_folders(s, v, n, reterr);
 }
 
+int store_room(struct store *s, const char *raw, struct store_room *ret, struct mm_err *reterr)
+{
+	*ret = (struct store_room){.bytes = UINT64_MAX, .messages = UINT64_MAX};
+	return s->ops->room(s, raw, ret, reterr);
+}
+
 void store_folder_done(struct store_folder *f)
 {
 	free(f->permanent_flags);

@@ -28,6 +28,8 @@ struct store_ops {
 	int (*local_name)(const struct store *s, const char *canonical, struct buf *raw);
 	int (*make_folders)(struct store *s, struct store_make *v, size_t n,
 			    struct mm_err *reterr);
+	int (*room)(struct store *s, const char *raw, struct store_room *ret,
+		    struct mm_err *reterr);
 	int (*enter_begin)(struct store *s, const char *raw, bool write, struct mm_err *reterr);
 	int (*enter_end)(struct store *s, struct store_folder *ret, struct mm_err *reterr);
 	int (*read)(struct store *s, const char *set, unsigned want, uint64_t changed_since,

@@ -94,24 +94,37 @@ static int sync_dir_of(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-static int write_new(const char *path, mode_t mode, const char *p, size_t n)
+int fs_write_all(int fd, const void *p, size_t n)
 {
-	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	const char *from = p;
 
-	if (fd < 0)
-		return -errno;
 	while (n > 0) {
-		ssize_t k = write(fd, p, n);
+		ssize_t k = write(fd, from, n);
 
 		if (k < 0 && errno != EINTR)
 			return -errno;
-		p += MAX_OF(k, (ssize_t)0);
+		from += MAX_OF(k, (ssize_t)0);
 		n -= (size_t)MAX_OF(k, (ssize_t)0);
 	}
+	return 0;
+}
+
+static int write_new(const char *path, mode_t mode, int (*fill)(void *userdata, int fd),
+		     void *userdata)
+{
+	_cleanup_(closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fill(userdata, fd);
+	if (r < 0)
+		return r;
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int fs_write_file(const char *path, mode_t mode, const void *p, size_t n)
+int fs_write_file_by(const char *path, mode_t mode, int (*fill)(void *userdata, int fd),
+		     void *userdata)
 {
 	_cleanup_(freep) char *new = text_fmt("%s~", path);
 	int r;
@@ -119,7 +132,7 @@ int fs_write_file(const char *path, mode_t mode, const void *p, size_t n)
 	if (!new)
 		return -ENOMEM;
 	(void)unlink(new); /* what a crash left, if anything */
-	r = write_new(new, mode, p, n);
+	r = write_new(new, mode, fill, userdata);
 	if (r == 0 && rename(new, path) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -127,6 +140,25 @@ int fs_write_file(const char *path, mode_t mode, const void *p, size_t n)
 		return r;
 	}
 	return sync_dir_of(path);
+}
+
+struct octets {
+	const void *p;
+	size_t n;
+};
+
+static int write_octets(void *userdata, int fd)
+{
+	const struct octets *o = userdata;
+
+	return fs_write_all(fd, o->p, o->n);
+}
+
+int fs_write_file(const char *path, mode_t mode, const void *p, size_t n)
+{
+	struct octets o = {.p = p, .n = n};
+
+	return fs_write_file_by(path, mode, write_octets, &o);
 }
 
 int fs_remove_file(const char *path)

@@ -214,3 +214,12 @@ int text_set(char **p, const char *s)
 	*p = copy;
 	return 0;
 }
+
+uint64_t text_hash(uint64_t hash, const void *p, size_t n)
+{
+	const uint8_t *u = p;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ u[i]) * UINT64_C(1099511628211);
+	return hash;
+}

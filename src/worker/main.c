@@ -21,6 +21,7 @@ struct options {
 	const char *config;
 	const char *account;
 	bool dry_run;
+	bool retry_held;
 	bool check;
 	int job_fd;
 	int credentials_fd;
@@ -31,7 +32,7 @@ static int usage(FILE *f, int code)
 {
 	fprintf(f, "usage: mailmig-worker --job-fd N [--credentials-fd N]\n"
 		   "       mailmig-worker --account NAME --event-fd N [--config FILE] "
-		   "[--dry-run]\n"
+		   "[--dry-run] [--retry-held]\n"
 		   "       mailmig-worker --check --event-fd N [--config FILE] [NAME...]\n"
 		   "Runs one job of one account; see mailmigctl(1), run --local.\n");
 	return code;
@@ -57,6 +58,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"config", required_argument, NULL, 'c'},
 		{"account", required_argument, NULL, 'a'},
 		{"dry-run", no_argument, NULL, 'n'},
+		{"retry-held", no_argument, NULL, 'r'},
 		{"check", no_argument, NULL, 'k'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -86,6 +88,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'n':
 			o->dry_run = true;
+			break;
+		case 'r':
+			o->retry_held = true;
 			break;
 		case 'k':
 			o->check = true;
@@ -212,6 +217,7 @@ static int run_account(const struct options *o)
 	}
 	job = a->job; /* borrowed: freed with the configuration */
 	job.dry_run = o->dry_run;
+	job.retry_held = o->retry_held;
 	job.run_id = NULL;
 	mm_log_set_level(c->log_level);
 	return worker_run(&job, o->event_fd, NULL);

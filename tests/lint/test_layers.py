@@ -41,12 +41,13 @@ HEADERS = {
     "util": ("base", "buf", "clock", "crash_point", "error", "fs", "jsonio", "limiter", "log", "parse",
              "secret", "spool",
              "text"),
-    "model": ("event", "fingerprint", "flags", "folder", "job", "message", "schedule", "seqset"),
+    "model": ("event", "fingerprint", "flags", "folder", "job", "message", "repair", "schedule",
+              "seqset"),
     "net": ("stream",),
     "varlink": ("varlink", "varlink_server"),
     "bus": ("bus",),
     "config": ("config",),
-    "state": ("state",),
+    "state": ("quarantine", "state"),
     "history": ("history",),
     "vault": ("vault",),
     "imap": ("imap",),
@@ -63,7 +64,7 @@ FOREIGN = {
     r"sqlite3_": ("state", "history"),
     r"config_(?!item_)": ("config",),  # libconfig; ours are told apart below
     r"sd_": ("util", "bus", "varlink", "daemon", "ctl", "generator"),
-    r"json_": ("util", "model", "varlink", "history", "daemon", "ctl", "worker"),
+    r"json_": ("util", "model", "varlink", "state", "history", "daemon", "ctl", "worker"),
     r"pthread_(?!once)": ("util", "engine", "state", "worker"),  # util: the pool of spools, limiters
 }
 

@@ -32,6 +32,10 @@ def daemon(*names):
             " or ".join(names))
 
 
+def refused(*names):
+    return ("tests/integration/test_refusals.py", "-k", " or ".join(names))
+
+
 def later(*names):
     return ("tests/integration/test_sync_changes.py", "-k", " or ".join(names))
 
@@ -72,9 +76,8 @@ MUTANTS = (
            "\t\tif (it->found) {\n", "\t\tit->found = true;\n\t\tif (it->found) {\n",
            dialogue("append-not-there", "appenduid-none-there")),
     Mutant("what has another size is read and compared", "src/engine/settle.c",
-           "it->found_size == it->message.size ? ROW_STORED : ROW_ALTERED",
-           "ROW_STORED", dialogue("altered")),
-    Mutant("a NO proves nothing: it is looked", "src/engine/settle.c",
+           "same ? ROW_STORED : ROW_ALTERED", "ROW_STORED", dialogue("altered")),
+    Mutant("a NO proves nothing: it is looked", "src/engine/ladder.c",
            "\telse if (r == 0)\n\t\tr = transfer_look(t, b, reterr);\n\tfor",
            "\tfor", dialogue("append-no-but-stored")),
     Mutant("UIDs told by the server must be possible", "src/engine/settle.c",
@@ -190,6 +193,21 @@ MUTANTS = (
            "if (clock_usec() >= deadline + 60 * USEC_PER_SEC)", STALLS),
     Mutant("an answer that comes in octets has an end", "src/imap/budget.c",
            "IMAP_RESPONSE_WAITS * b->timeout_usec", "100 * b->timeout_usec", STALLS),
+    Mutant("nothing is altered before its own octets are safe", "src/engine/ladder.c",
+           "if (keep_original(t, it, refusal->text, refusal) < 0)\n\t\treturn 0;",
+           "(void)keep_original(t, it, refusal->text, refusal);", refused("no_room")),
+    Mutant("a repaired form is not sent before its intent is on the disk", "src/engine/ladder.c",
+           "r = transfer_intend(t, b, it, reterr);", "(void)transfer_intend;",
+           refused("cut_after")),
+    Mutant("what was refused is looked for before another form goes", "src/engine/ladder.c",
+           "\tif (r == 0)\n\t\tr = transfer_look(t, b, reterr);\n\treturn r < 0 ? r : stored",
+           "\tif (r == 0 && stored)\n\t\tr = transfer_look(t, b, reterr);\n"
+           "\treturn r < 0 ? r : stored", refused("ladder", "no_that")),
+    Mutant("a repaired form is recognised without the state", "src/engine/ladder.c",
+           "r = transfer_look_before(t, it, reterr);", "r = 0;", refused("state_lost")),
+    Mutant("what is held is not tried again for nothing", "src/engine/held.c",
+           "return row->held_under != 0 && row->held_under == p->circumstances &&",
+           "return false && row->held_under == p->circumstances &&", refused("held")),
     Mutant("a flood of lines has an end", "src/imap/budget.c",
            "if (++b->responses > IMAP_RESPONSES_BASE + IMAP_RESPONSES_HELD * b->held)",
            "if (false)", ("tests/unit/test_programs.py", "-k", "test_imap_budget")),

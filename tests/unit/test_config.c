@@ -212,6 +212,7 @@ static void test_every_account_key(void **state)
 	assert_string_equal(a->schedule, "Mon..Fri 22:00");
 	assert_false(a->job.subscribe);
 	assert_false(a->job.create);
+	assert_false(a->job.repair);
 	assert_int_equal(a->job.match, MATCH_DATE | MATCH_SUBJECT);
 	assert_int_equal(a->job.connections, 16);
 	assert_int_equal(a->job.max_errors, 1);

@@ -414,12 +414,11 @@ static void test_account_keys(void **state)
 		 "\"message-id\", "
 		 "\"date\", \"from\", \"subject\"\n"
 		 "m.conf:4: match = \"form\" is not known; did you mean \"from\"?\n"},
-		{ACCOUNT("propagate_deletes = true; recopy_deleted = true; repair = true;"),
+		{ACCOUNT("propagate_deletes = true; recopy_deleted = true;"),
 		 "m.conf:2: propagate_deletes = true: not in this version; write false, or "
 		 "remove it\n"
 		 "m.conf:2: recopy_deleted = true: not in this version; write false, or remove "
-		 "it\n"
-		 "m.conf:2: repair = true: not in this version; write false, or remove it\n"},
+		 "it\n"},
 		{ACCOUNT("phase = \"final\"; absence_max = \"10%\";"),
 		 LATER("phase") LATER("absence_max")},
 		{ACCOUNT("limits = { connections = 17; };"),

@@ -403,7 +403,7 @@ static void test_status(void **state)
 		 "a b",
 		 {.uidnext = 1, .uidvalidity = 7, .known = true},
 		 0},
-		{"{2}\r\na) (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 UNSEEN 1 RECENT 0)",
+		{"{2}\r\na) (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 APPENDLIMIT NIL RECENT 0)",
 		 "a)",
 		 {.messages = 1, .uidnext = 2, .uidvalidity = 3, .known = true},
 		 0},

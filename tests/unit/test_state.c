@@ -100,6 +100,81 @@ static void test_flags_and_deletion(void **state)
 	state_close(s);
 }
 
+static uint64_t count_held(struct state *s, int64_t id, uint64_t other_than)
+{
+	uint64_t n;
+
+	assert_int_equal(state_count_held(s, id, other_than, &n, NULL), 0);
+	return n;
+}
+
+/* What was refused, and under which circumstances. */
+static void test_held(void **state)
+{
+	struct state *s = open_state(false, NULL);
+	int64_t id = folder(s, "x").id, other = folder(s, "y").id;
+	struct state_row row = row_of(1, ROW_HELD), got;
+	struct buf strings = {0};
+
+	row.held_under = UINT64_MAX - 1; /* all of its bits are kept */
+	row.held_what = "too-large";
+	row.flags = "";
+	assert_int_equal(state_begin(s, NULL), 0);
+	assert_int_equal(state_put(s, id, &row, NULL), 0);
+	assert_int_equal(state_commit(s, NULL), 0);
+	put(s, id, 2, ROW_STORED);
+	put(s, id, 3, ROW_HELD); /* for another reason */
+	put(s, other, 1, ROW_STORED);
+	state_close(s);
+
+	s = open_state(false, NULL);
+	assert_int_equal(state_get(s, id, 1, &got, &strings, NULL), 1);
+	assert_row(&got, &row);
+	assert_true(got.held_under == UINT64_MAX - 1);
+	assert_string_equal(got.held_what, "too-large");
+	assert_int_equal(count_held(s, id, 0), 1);
+	assert_int_equal(count_held(s, id, UINT64_MAX - 1), 0);
+	assert_int_equal(count_held(s, id, 1), 1);
+	assert_int_equal(count_held(s, other, 0), 0);
+
+	assert_int_equal(state_begin(s, NULL), 0);
+	assert_int_equal(state_refuse_flags(s, id, 2, 77, "\\Seen nope", NULL), 0);
+	assert_int_equal(state_commit(s, NULL), 0);
+	assert_int_equal(state_get(s, id, 2, &got, &strings, NULL), 1);
+	assert_int_equal(got.state, ROW_STORED);
+	assert_string_equal(got.flags, "\\Seen kw");
+	assert_string_equal(got.held_what, "\\Seen nope");
+	assert_int_equal(count_held(s, id, 77), 1);
+
+	/* What is written anew is refused no more. */
+	assert_int_equal(state_begin(s, NULL), 0);
+	assert_int_equal(state_set_flags(s, id, 2, "nope", NULL), 0);
+	assert_int_equal(state_commit(s, NULL), 0);
+	put(s, id, 1, ROW_INTENT);
+	assert_int_equal(count_held(s, id, 0), 0);
+	assert_int_equal(state_get(s, id, 1, &got, &strings, NULL), 1);
+	assert_null(got.held_what);
+	buf_done(&strings);
+	state_close(s);
+}
+
+static void test_count_settled(void **state)
+{
+	struct state *s = open_state(false, NULL);
+	int64_t id = folder(s, "x").id;
+	uint64_t n, bytes;
+
+	assert_int_equal(state_count_settled(s, id, &n, &bytes, NULL), 0);
+	assert_int_equal(n + bytes, 0);
+	for (uint32_t i = ROW_NEW; i <= ROW_HELD; i++)
+		put(s, id, i + 1, (enum row_state)i);
+	put(s, folder(s, "y").id, 1, ROW_STORED);
+	assert_int_equal(state_count_settled(s, id, &n, &bytes, NULL), 0);
+	assert_int_equal(n, 3); /* stored, altered, held */
+	assert_int_equal(bytes, 3 * UINT64_C(1234567890123));
+	state_close(s);
+}
+
 static void test_owns_and_count(void **state)
 {
 	struct state *s = open_state(false, NULL);
@@ -324,6 +399,8 @@ int main(void)
 		TEST(test_put_replaces),
 		TEST(test_settle),
 		TEST(test_flags_and_deletion),
+		TEST(test_held),
+		TEST(test_count_settled),
 		TEST(test_owns_and_count),
 		TEST(test_each),
 		TEST(test_folders),

@@ -148,6 +148,7 @@ static void test_earlier_version(void **state)
 		assert_int_equal(f.dest_seen, 5);
 		assert_int_equal(state_get(s, f.id, 7, &got, NULL, NULL), 1);
 		assert_int_equal(got.dest_uid, 1007);
+		assert_int_equal(got.held_under, 0);
 		put(s, f.id, 8, ROW_STORED);
 		state_close(s);
 		after = content(DB, &m);
