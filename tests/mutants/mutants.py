@@ -263,7 +263,7 @@ MUTANTS = (
     Mutant("a login that was throttled is repeated", "src/engine/work.c",
            "\tif (err->cls == MM_CLASS_THROTTLED && err->scope == MM_SCOPE_STORE) {",
            "\tif (err->cls == MM_CLASS_USAGE) {", dialogue("throttled-login")),
-    Mutant("nothing is sent to a server that wants to be left alone", "src/engine/settle.c",
+    Mutant("nothing is sent to a server that wants to be left alone", "src/engine/ladder.c",
            "\tif (refusal->cls == MM_CLASS_THROTTLED &&", "\tif (false &&",
            dialogue("throttled-append")),
     Mutant("a long wait is remembered", "src/engine/throttle.c", "if (r == 0 && pause)",
