@@ -21,7 +21,7 @@
 struct old_row {
 	int64_t folder; /* the pair's, or where its rows are set aside */
 	struct state_row row;
-	char *flags, *reason; /* what row points to */
+	char *flags, *reason, *held_what; /* what row points to */
 };
 
 struct old_rows {
@@ -35,6 +35,7 @@ static void old_rows_done(struct old_rows *l)
 	for (size_t i = 0; i < l->n; i++) {
 		free(l->v[i].flags);
 		free(l->v[i].reason);
+		free(l->v[i].held_what);
 	}
 	free(l->v);
 	*l = (struct old_rows){0};
@@ -56,9 +57,15 @@ static int keep_row(void *userdata, const struct state_row *row)
 	}
 	o = &l->v[l->n++];
 	*o = (struct old_row){.folder = l->folder, .row = *row};
-	o->row.flags = o->flags = text_dup(row->flags ? row->flags : "");
-	o->row.reason = o->reason = row->reason ? text_dup(row->reason) : NULL;
-	return o->flags && !o->reason == !row->reason ? 0 : -ENOMEM;
+	o->row.flags = o->row.reason = o->row.held_what = NULL; /* theirs end with this call */
+	if (text_set(&o->flags, row->flags ? row->flags : "") < 0 ||
+	    text_set(&o->reason, row->reason) < 0 ||
+	    text_set(&o->held_what, row->held_what) < 0)
+		return -ENOMEM;
+	o->row.flags = o->flags;
+	o->row.reason = o->reason;
+	o->row.held_what = o->held_what;
+	return 0;
 }
 
 static int read_rows(struct folder_work *w, int64_t folder, struct old_rows *to,

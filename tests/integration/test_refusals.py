@@ -14,7 +14,7 @@ import stat
 
 import pytest
 
-from harness import corpus
+from harness import changes, corpus
 from harness.dovecot import Dovecot
 from harness.quirky import Quirky, Script
 
@@ -256,6 +256,24 @@ def test_held(site):
     s.pair.assert_equal(order=False)
     done, _ = s.run([])
     assert (done["copied"], done["failed"]) == (0, 0)
+
+
+@pytest.mark.parametrize("side", ["origin", "destination"])
+def test_held_and_renumbered(site, side):
+    """New UIDs are no reason to try again, and the class of the refusal is not forgotten."""
+    s = site()
+    put(s, bad_message(body=b"one\rtwo\r\n"))
+    never = ["on APPEND .*<bad-", "send $tag NO [CANNOT] not this one"]
+    done, _ = s.run(never, rc=1)
+    [first] = done["errors"]
+    changes.forget_uids(getattr(s.pair, side), s.pair.user, "INBOX")
+    done, _ = s.run(never, rc=1)
+    assert (done["copied"], done["present"], done["failed"]) == (0, 5, 1)
+    assert done["errors"] == [first]
+    assert not s.heard("APPEND")
+    done, _ = s.run([], "--retry-held")
+    assert (done["copied"], done["present"], done["failed"]) == (1, 5, 0)
+    s.pair.assert_equal(order=False)
 
 
 def test_something_changed(site):
