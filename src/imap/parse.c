@@ -22,14 +22,12 @@ bool imap_take_char(struct imap_cursor *c, char ch)
 	return true;
 }
 
-static bool str_is(const struct imap_str *s, const char *word)
+bool imap_str_is(const struct imap_str *s, const char *word)
 {
 	return s->p && text_ieqn(s->p, s->n, word);
 }
 
-/* Octets up to a blank, parenthesis or the end. With brackets true, "[...]" may enclose blanks
- * and parentheses, as in BODY[HEADER.FIELDS (DATE)]. */
-static struct imap_str take_word(struct imap_cursor *c, bool brackets)
+struct imap_str imap_take_word(struct imap_cursor *c, bool brackets)
 {
 	struct imap_str s = {.p = c->p};
 	bool bracket = false;
@@ -48,11 +46,6 @@ static struct imap_str take_word(struct imap_cursor *c, bool brackets)
 	}
 	s.n = (size_t)(c->p - s.p);
 	return s;
-}
-
-static struct imap_str take_atom(struct imap_cursor *c)
-{
-	return take_word(c, false);
 }
 
 static int take_quoted(struct imap_cursor *c, struct buf *scratch, struct imap_str *ret)
@@ -123,10 +116,10 @@ int imap_take_string(struct imap_cursor *c, struct buf *scratch, struct imap_str
 		return 0;
 	}
 
-	s = take_atom(c);
+	s = imap_take_word(c, false);
 	if (s.n == 0)
 		return -EPROTO;
-	if (str_is(&s, "NIL"))
+	if (imap_str_is(&s, "NIL"))
 		s = (struct imap_str){.p = NULL};
 	*ret = s;
 	return 0;
@@ -205,7 +198,7 @@ static enum imap_status status_of(const struct imap_str *word)
 	};
 
 	for (size_t i = 0; i < ELEMENTS(table); i++)
-		if (str_is(word, table[i].word))
+		if (imap_str_is(word, table[i].word))
 			return table[i].status;
 	return IMAP_NONE;
 }
@@ -242,12 +235,12 @@ int imap_parse_response(const struct buf *line, struct imap_resp *ret)
 		return 0;
 	}
 
-	r.tag = take_atom(&c);
+	r.tag = imap_take_word(&c, false);
 	if (r.tag.n == 0 || !imap_take_char(&c, ' '))
 		return -EPROTO;
 	r.kind = r.tag.n == 1 && *r.tag.p == '*' ? IMAP_UNTAGGED : IMAP_TAGGED;
 	imap_skip_blanks(&c);
-	r.word = take_atom(&c);
+	r.word = imap_take_word(&c, false);
 	if (r.word.n == 0)
 		return -EPROTO;
 	if (r.kind == IMAP_UNTAGGED && parse_u64(r.word.p, r.word.n, &number) == 0) {
@@ -256,7 +249,7 @@ int imap_parse_response(const struct buf *line, struct imap_resp *ret)
 		r.has_number = true;
 		r.number = (uint32_t)number;
 		imap_skip_blanks(&c);
-		r.word = take_atom(&c);
+		r.word = imap_take_word(&c, false);
 		if (r.word.n == 0)
 			return -EPROTO;
 	}
@@ -286,314 +279,4 @@ bool imap_code_is(const struct imap_resp *r, const char *word, struct imap_curso
 	if (ret_rest)
 		*ret_rest = c;
 	return true;
-}
-
-/* Two digits of a date whose form was checked; a blank counts as zero. */
-static unsigned two_digits(const char *s)
-{
-	return (*s == ' ' ? 0 : (unsigned)(*s - '0') * 10) + (unsigned)(s[1] - '0');
-}
-
-/* A server may take the command that carries such a date for nonsense, and the message behind
- * it for commands. */
-static bool is_on_a_calendar(const char *s)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	unsigned day = two_digits(s);
-
-	for (const char *m = months; *m; m += 3)
-		if (text_ieqn(s + 3, 3, (const char[]){m[0], m[1], m[2], '\0'}))
-			return day >= 1 && day <= 31 && two_digits(s + 12) <= 23 &&
-			       two_digits(s + 15) <= 59 && two_digits(s + 18) <= 60 &&
-			       two_digits(s + 22) <= 23 && two_digits(s + 24) <= 59;
-	return false;
-}
-
-bool imap_date_ok(const char *s, size_t n)
-{
-	static const char form[] = "dd-aaa-dddd dd:dd:dd sdddd";
-
-	if (n != sizeof(form) - 1)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char ch = (unsigned char)s[i];
-		bool digit = ch >= '0' && ch <= '9';
-
-		switch (form[i]) {
-		case 'd':
-			if (!digit && !(i == 0 && ch == ' '))
-				return false;
-			break;
-		case 'a':
-			if (!((ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z')))
-				return false;
-			break;
-		case 's':
-			if (ch != '+' && ch != '-')
-				return false;
-			break;
-		default:
-			if (ch != (unsigned char)form[i])
-				return false;
-		}
-	}
-	return is_on_a_calendar(s);
-}
-
-static int fetch_modseq(struct imap_cursor *c, uint64_t *ret)
-{
-	if (!imap_take_char(c, '(') || imap_take_u64(c, ret) < 0 || !imap_take_char(c, ')'))
-		return -EPROTO;
-	return 0;
-}
-
-static int fetch_date(struct imap_cursor *c, struct buf *scratch, struct imap_fetch *f)
-{
-	struct imap_str s;
-	int r = imap_take_string(c, scratch, &s);
-
-	if (r < 0)
-		return r;
-	if (!s.p || !imap_date_ok(s.p, s.n))
-		return 0; /* a date that is none is left out, the message is not */
-	memcpy(f->date, s.p, s.n);
-	f->date[s.n] = '\0';
-	f->has_date = true;
-	return 0;
-}
-
-static int fetch_item(struct imap_cursor *c, const struct imap_str *item, struct buf *scratch,
-		      struct imap_fetch *f)
-{
-	if (str_is(item, "UID"))
-		return imap_take_u32(c, &f->uid);
-	if (str_is(item, "FLAGS")) {
-		f->has_flags = true;
-		return imap_take_flag_list(c, &f->flags);
-	}
-	if (str_is(item, "RFC822.SIZE")) {
-		f->has_size = true;
-		if (imap_take_u64(c, &f->size) < 0)
-			return -EPROTO;
-		f->size = MIN_OF(f->size, IMAP_BODY_MAX + 1);
-		return 0;
-	}
-	if (str_is(item, "MODSEQ")) {
-		f->has_modseq = true;
-		return fetch_modseq(c, &f->modseq);
-	}
-	if (str_is(item, "INTERNALDATE"))
-		return fetch_date(c, scratch, f);
-	if (str_is(item, "BODY[]")) {
-		f->has_body = true;
-		return imap_take_string(c, scratch, &f->body);
-	}
-	if (item->n > 18 && strncasecmp(item->p, "BODY[HEADER.FIELDS", 18) == 0) {
-		f->has_header = true;
-		return imap_take_string(c, scratch, &f->header);
-	}
-	return imap_skip_value(c);
-}
-
-/* All unescaped strings together are no longer than the line: with so much room at once none of
- * them will move. */
-static int empty_scratch(struct buf *scratch, const struct imap_cursor *c)
-{
-	buf_reset(scratch);
-	return buf_reserve(scratch, (size_t)(c->end - c->p) + 1);
-}
-
-int imap_parse_fetch(const struct imap_resp *r, struct buf *scratch, struct imap_fetch *ret)
-{
-	struct imap_fetch f = {0};
-	struct imap_cursor c = r->rest;
-	int e;
-
-	if (empty_scratch(scratch, &c) < 0)
-		return -ENOMEM;
-	if (!imap_take_char(&c, '('))
-		return -EPROTO;
-	imap_skip_blanks(&c);
-	while (!imap_take_char(&c, ')')) {
-		struct imap_str item = take_word(&c, true);
-
-		if (item.n == 0)
-			return -EPROTO;
-		imap_skip_blanks(&c);
-		e = fetch_item(&c, &item, scratch, &f);
-		if (e < 0)
-			return e;
-		imap_skip_blanks(&c);
-	}
-	*ret = f;
-	return 0;
-}
-
-int imap_parse_list(const struct imap_resp *r, struct buf *scratch, struct imap_list *ret)
-{
-	struct imap_list l = {0};
-	struct imap_cursor c = r->rest;
-	struct imap_str delim;
-	int e;
-
-	if (empty_scratch(scratch, &c) < 0)
-		return -ENOMEM;
-	e = imap_take_flag_list(&c, &l.flags);
-	if (e < 0)
-		return e;
-	imap_skip_blanks(&c);
-	e = imap_take_string(&c, scratch, &delim);
-	if (e < 0)
-		return e;
-	if (delim.p && delim.n != 1)
-		return -EPROTO;
-	l.delim = delim.p ? *delim.p : '\0';
-	imap_skip_blanks(&c);
-	/* A mailbox may be called NIL: as an atom it is a name here. */
-	if (c.end - c.p == 3 && strncasecmp(c.p, "NIL", 3) == 0) {
-		l.name = (struct imap_str){.p = c.p, .n = 3};
-	} else {
-		e = imap_take_string(&c, scratch, &l.name);
-		if (e < 0)
-			return e;
-	}
-	if (!l.name.p || l.name.external)
-		return -EPROTO;
-	*ret = l;
-	return 0;
-}
-
-int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_name,
-		      struct folder_status *ret)
-{
-	struct folder_status st = {0};
-	bool messages = false;
-	struct imap_cursor c = r->rest;
-
-	if (empty_scratch(scratch, &c) < 0)
-		return -ENOMEM;
-	if (imap_take_string(&c, scratch, ret_name) < 0 || !ret_name->p)
-		return -EPROTO;
-	imap_skip_blanks(&c);
-	if (!imap_take_char(&c, '('))
-		return -EPROTO;
-	imap_skip_blanks(&c);
-	while (!imap_take_char(&c, ')')) {
-		struct imap_str item = take_atom(&c);
-		uint64_t v = 0; /* also for NIL: no limit (RFC 7889 §3) */
-
-		imap_skip_blanks(&c);
-		if (item.n == 0 || (imap_take_u64(&c, &v) < 0 &&
-				    (!str_is(&item, "APPENDLIMIT") || take_atom(&c).n != 3)))
-			return -EPROTO;
-		imap_skip_blanks(&c);
-		if (str_is(&item, "HIGHESTMODSEQ"))
-			st.modseq = v;
-		else if (str_is(&item, "SIZE"))
-			st.bytes = v <= IMAP_MAILBOX_MAX ? v : 0;
-		else if (str_is(&item, "APPENDLIMIT"))
-			st.append_limit = v;
-		else if (v > UINT32_MAX)
-			continue;
-		else if (str_is(&item, "UIDNEXT"))
-			st.uidnext = (uint32_t)v;
-		else if (str_is(&item, "UIDVALIDITY"))
-			st.uidvalidity = (uint32_t)v;
-		else if (str_is(&item, "MESSAGES")) {
-			st.messages = (uint32_t)v;
-			messages = true;
-		}
-	}
-	st.known = messages && st.uidvalidity && st.uidnext;
-	*ret = st;
-	return 0;
-}
-
-int imap_parse_quota(const struct imap_resp *r, struct buf *scratch,
-		     struct imap_quota_root *ret)
-{
-	struct imap_quota_root q = {0};
-	struct imap_cursor c = r->rest;
-	struct imap_str root;
-
-	if (empty_scratch(scratch, &c) < 0)
-		return -ENOMEM;
-	if (imap_take_string(&c, scratch, &root) < 0)
-		return -EPROTO;
-	imap_skip_blanks(&c);
-	if (!imap_take_char(&c, '('))
-		return -EPROTO;
-	imap_skip_blanks(&c);
-	while (!imap_take_char(&c, ')')) {
-		struct imap_str name = take_atom(&c);
-		uint64_t used, limit;
-
-		imap_skip_blanks(&c);
-		if (name.n == 0 || imap_take_u64(&c, &used) < 0)
-			return -EPROTO;
-		imap_skip_blanks(&c);
-		if (imap_take_u64(&c, &limit) < 0)
-			return -EPROTO;
-		imap_skip_blanks(&c);
-		if (str_is(&name, "STORAGE")) {
-			q.has_storage = true;
-			q.storage_used = used;
-			q.storage_limit = limit;
-		} else if (str_is(&name, "MESSAGE")) {
-			q.has_messages = true;
-			q.messages_used = used;
-			q.messages_limit = limit;
-		}
-	}
-	*ret = q;
-	return 0;
-}
-
-int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
-			 struct imap_str *ret_prefix, char *ret_delim)
-{
-	struct imap_cursor c = r->rest;
-	struct imap_str prefix = {.p = ""}, delim = {0};
-
-	if (empty_scratch(scratch, &c) < 0)
-		return -ENOMEM;
-	if (imap_take_char(&c, '(')) {
-		if (!imap_take_char(&c, '(') || imap_take_string(&c, scratch, &prefix) < 0 ||
-		    !prefix.p)
-			return -EPROTO;
-		imap_skip_blanks(&c);
-		if (imap_take_string(&c, scratch, &delim) < 0 || (delim.p && delim.n != 1))
-			return -EPROTO;
-	}
-	*ret_prefix = prefix;
-	*ret_delim = delim.p ? *delim.p : '\0';
-	return 0;
-}
-
-int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set)
-{
-	static const char earlier[] = "(EARLIER)";
-	struct imap_cursor c = r->rest;
-	size_t n = sizeof(earlier) - 1;
-
-	*ret_earlier = (size_t)(c.end - c.p) > n && strncasecmp(c.p, earlier, n) == 0;
-	if (*ret_earlier) {
-		c.p += n;
-		imap_skip_blanks(&c);
-	}
-	seqset_reset(set);
-	return seqset_parse(c.p, (size_t)(c.end - c.p), set) == -ENOMEM ? -ENOMEM
-	       : set->n == 0                                            ? -EPROTO
-									: 0;
-}
-
-int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity, struct seqset *set)
-{
-	int r;
-
-	if (imap_take_u32(&rest, ret_uidvalidity) < 0 || !imap_take_char(&rest, ' '))
-		return -EPROTO;
-	seqset_reset(set);
-	r = seqset_parse(rest.p, (size_t)(rest.end - rest.p), set);
-	return r == -ENOMEM ? r : r < 0 ? -EPROTO : 0;
 }

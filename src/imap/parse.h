@@ -64,6 +64,10 @@ bool imap_code_is(const struct imap_resp *r, const char *word, struct imap_curso
 
 /* astring, nstring or a bare atom; quoted strings are unescaped into `scratch` (appended). */
 int imap_take_string(struct imap_cursor *c, struct buf *scratch, struct imap_str *ret);
+/* Octets up to a blank, parenthesis or the end. With brackets true, "[...]" may enclose blanks
+ * and parentheses, as in BODY[HEADER.FIELDS (DATE)]. */
+struct imap_str imap_take_word(struct imap_cursor *c, bool brackets);
+bool imap_str_is(const struct imap_str *s, const char *word); /* whatever the case */
 int imap_take_u32(struct imap_cursor *c, uint32_t *ret);
 int imap_take_u64(struct imap_cursor *c, uint64_t *ret);
 bool imap_take_char(struct imap_cursor *c, char ch);
