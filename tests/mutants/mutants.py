@@ -71,7 +71,7 @@ MUTANTS = (
     Mutant("a slow server gets its time", "src/engine/intents.c", "if (left > 0) {",
            "if (left > USEC_PER_SEC * 1000) {", dialogue("append-late")),
     Mutant("a server that rewrites messages is known by their header", "src/engine/intents.c",
-           "match_by_header(items, destination);", "", dialogue("rewritten-no-answer")),
+           "match_by_header(items, destination);", "", dialogue("rewritten-twins-no-answer")),
     Mutant("an OK is not believed: what is not there is not stored", "src/engine/settle.c",
            "\t\tif (it->found) {\n", "\t\tit->found = true;\n\t\tif (it->found) {\n",
            dialogue("append-not-there", "appenduid-none-there")),
