@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant("a folder is at its end when its messages are", "src/engine/folder.c",
            "\tr = flag_changes_send(w, reterr);\n",
            "\tr = remember(w, reterr);\n\tif (r == 0)\n\t\tr = flag_changes_send(w, reterr);\n",
-           stop("first_run")),
+           dialogue("append-bye-always")),
     Mutant("flags are carried over before they are remembered", "src/engine/flagsync.c",
            "\tqsort(f->v, f->n, sizeof(*f->v), by_change);\n",
            "\tqsort(f->v, f->n, sizeof(*f->v), by_change);\n\tr = remember_flags(w, reterr);\n",
