@@ -8,7 +8,6 @@
 #include <mailmig/quarantine.h>
 #include <mailmig/repair.h>
 #include <mailmig/text.h>
-#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -93,8 +92,9 @@ static int give_up(struct transfer *t, struct item *it, const struct mm_err *e,
 			    err.cls == MM_CLASS_TOO_LARGE ? NULL : as_at_origin(it)->digest,
 			    &err);
 	}
-	snprintf(it->reason, sizeof(it->reason), "%s", err.text);
 	t->work->pair->failed++;
+	if (text_set(&it->reason, err.text) < 0)
+		return mm_err_oom(reterr);
 	return engine_trouble(t->engine, t->work->pair->origin, it->message.uid, &err, reterr);
 }
 

@@ -3,7 +3,6 @@
  * found under its UID counts. A NO proves nothing: it is looked too, and what is not there goes
  * again, one by one, so that a bad message costs only itself (ladder.c). */
 #include <mailmig/text.h>
-#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -79,8 +78,9 @@ static int not_found(struct transfer *t, const struct batch *b, struct item *it,
 		   store_label(t->work->lane->destination));
 	mm_err_class(&e, MM_CLASS_PROTOCOL,
 		     "the next run tries again; the origin still has it");
-	snprintf(it->reason, sizeof(it->reason), "%.*s", (int)sizeof(it->reason) - 1, e.text);
 	t->work->pair->failed++;
+	if (text_set(&it->reason, e.text) < 0)
+		return mm_err_oom(reterr);
 	return engine_trouble(t->engine, t->work->pair->origin, it->message.uid, &e, reterr);
 }
 

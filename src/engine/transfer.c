@@ -19,6 +19,7 @@ struct batch *batch_free(struct batch *b)
 		message_done(&b->v[i].message);
 		message_done(&b->v[i].original);
 		free(b->v[i].kept_flags);
+		free(b->v[i].reason);
 	}
 	free(b);
 	return NULL;
@@ -60,7 +61,7 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 		.watermark = b->watermark,
 		.dest_uid = it->dest_uid,
 		.attempts = it->attempts,
-		.reason = *it->reason ? it->reason : NULL,
+		.reason = it->reason,
 	};
 
 	if (ladder_repair_text(it, &repair) < 0)
@@ -81,8 +82,7 @@ static int settle_row(struct transfer *t, const struct batch *b, const struct it
 	if (it->refused || it->original.has_digest)
 		return put_row(t, b, it, it->state, reterr);
 	return state_settle(t->engine->state, t->work->pair->sf.id, it->message.uid, it->state,
-			    it->dest_uid, it->attempts, *it->reason ? it->reason : NULL,
-			    reterr);
+			    it->dest_uid, it->attempts, it->reason, reterr);
 }
 
 static void count_batch(struct transfer *t, const struct batch *b)

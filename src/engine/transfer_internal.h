@@ -40,7 +40,7 @@ struct item {
 	bool found;
 	bool guessed; /* found by its header alone: the size is another */
 	uint32_t attempts;
-	char reason[512];
+	char *reason; /* what went wrong with it; owned; NULL: nothing */
 
 	/* Where it was refused: what was tried. */
 	struct message original; /* body, size, digest and header as the origin has them, where
