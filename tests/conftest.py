@@ -48,6 +48,8 @@ def pytest_sessionstart():
 
     scratch.use_memory()
     signal.signal(signal.SIGTERM, end)  # with all clean-up, as after ^C
+    # Who starts us in the background may have it ignored, which programs would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session):
