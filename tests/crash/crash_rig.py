@@ -7,23 +7,20 @@ anything, hears of it or waits for it, in the usual worker (killat.c)."""
 
 import contextlib
 import itertools
-import json
 import os
 import pathlib
 import random
 import signal
-import socket
 import subprocess
 
 import pytest
 
-from harness import corpus, scratch
+from harness import corpus, scratch, worker
 from harness.imapclient import Client, compare
 from harness.mailmig import Mailmig, program
 from harness.proxy import Proxy
 
 LONG = bool(os.environ.get("MAILMIG_LONG"))
-TIMEOUT = 40
 DATE = "01-Jan-2018 10:00:00 +0000"
 FOLDERS = ("INBOX", "Archive", "Entwürfe")
 
@@ -74,16 +71,6 @@ def fill(client):
         client.append(folder, corpus.plain(30, rng, size=9000), (), DATE)
 
 
-def change(client):
-    """More mail and other flags: what a later run has to do."""
-    rng = random.Random(2)
-    for folder in FOLDERS:
-        client.append(folder, corpus.plain(40, rng), (), DATE)
-        client.append(folder, corpus.plain(41, rng, message_id=False), ("\\Seen",), DATE)
-        for message in client.messages(folder)[:2]:
-            client.store(folder, message.uid, "+FLAGS", "\\Answered", "later")
-
-
 class Rig:
     """A filled user of the origin; each account() of it has a new user at the destination.
 
@@ -116,26 +103,10 @@ class Rig:
     def run(self, account, at=None):
         """One worker, which ends at a step, at none (0), or is a usual one (None): its exit code
         and its last event."""
-        worker, env = (program("mailmig-worker"), {}) if at is None else self.steps(at, self.log)
-        mine, theirs = socket.socketpair()
+        path, env = (program("mailmig-worker"), {}) if at is None else self.steps(at, self.log)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.log)
-        with mine, open(os.path.join(self.mm.dir, "worker.log"), "ab") as log:
-            with theirs:
-                process = subprocess.Popen(
-                    [worker, "--config", self.mm.config, "--account", account, "--event-fd",
-                     str(theirs.fileno())], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **env},
-                    pass_fds=[theirs.fileno()], preexec_fn=scratch.end_with_parent)
-            mine.settimeout(TIMEOUT)
-            try:
-                events = b"".join(iter(lambda: mine.recv(65536), b""))
-                code = process.wait(TIMEOUT)
-            finally:
-                process.kill()
-                process.wait()
-        last = events.split(b"\0")[-2:-1] if events.endswith(b"\0") else []
-        return code, json.loads(last[0]) if last else {}
+        return worker.wait(*worker.start(self.mm, account, path, env, log="ab"))
 
     def steps_taken(self):
         """Of the last run: what they were."""
@@ -228,7 +199,7 @@ def sweep_later_run(rig, n, seed, most=600):
         code, done = rig.run(account)
         assert code == 0, done
     with Client(rig.origin, rig.user) as client:
-        change(client)
+        corpus.change(client, FOLDERS)
     taken = rig.trace(accounts.pop())
     assert 30 < len(taken) <= most
     for at, account in zip(sample(taken, n, seed), accounts):

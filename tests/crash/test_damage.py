@@ -10,7 +10,8 @@ import shutil
 
 import pytest
 
-from crash_rig import LONG, Rig, change, long_limit, points
+from crash_rig import FOLDERS, LONG, Rig, long_limit, points
+from harness import corpus
 from harness.imapclient import Client
 
 FLIPS = 120 if LONG else 3
@@ -170,11 +171,11 @@ def sweep(rig, cases, *runs):
         state.keep()
     for run in runs:
         with Client(rig.origin, rig.user) as client:
-            change(client)  # twins of those of the time before
+            corpus.change(client, FOLDERS)  # twins of those of the time before
         for number, state in enumerate(states):
             run(state, number)
     with Client(rig.origin, rig.user) as client:
-        change(client)
+        corpus.change(client, FOLDERS)
     for state, (name, do, noticed) in zip(states, flat):
         try:
             do(state, [other.path])
@@ -223,7 +224,7 @@ def test_killed_while_it_is_set_aside(rig):
         whole(rig, state)
         state.keep()
     with Client(rig.origin, rig.user) as client:
-        change(client)
+        corpus.change(client, FOLDERS)
     for at, state in enumerate(states):
         rig.run(state.account, 12)  # leaves a log, beside which the file is damaged
         with open(state.wal, "ab") as f:

@@ -10,7 +10,8 @@ import random
 
 import pytest
 
-from crash_rig import LONG, Rig, change, long_limit
+from crash_rig import FOLDERS, LONG, Rig, long_limit
+from harness import corpus
 from harness.imapclient import Client
 from harness.mailmig import program
 from torture.failat import Shim
@@ -93,7 +94,7 @@ def test_later_run(rig, shim):
     for account in accounts:
         assert rig.run(account)[0] == 0
     with Client(rig.origin, rig.user) as client:
-        change(client)
+        corpus.change(client, FOLDERS)
     assert rig.run(accounts.pop(), 0)[0] == 0
     total = shim.count()
     assert total <= 150

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from crash_rig import LONG, Rig, change, long_limit, points
+from crash_rig import FOLDERS, LONG, Rig, long_limit, points
 from harness import corpus
 from harness.disk import Disk
 from harness.imapclient import Client
@@ -62,7 +62,7 @@ def test_later_run(rig):
         code, done = rig.run(account)
         assert code == 0, done
     with Client(rig.origin, rig.user) as client:
-        change(client)
+        corpus.change(client, FOLDERS)
     failed = [full(rig, account, n) for account, n in zip(accounts, PAGES)]
     assert failed[:3] == [True] * 3 and not failed[-1]
 
@@ -91,7 +91,7 @@ def test_read_only_and_gone(rig):
     code, done = rig.run(account)
     assert code == 0, done
     with Client(rig.origin, rig.user) as client:
-        change(client)
+        corpus.change(client, FOLDERS)
     rig.disk.remount("ro")
     code, done = rig.run(account)
     assert code == 10 and done["errors"][-1]["class"] == "local", done

@@ -7,9 +7,9 @@ import contextlib
 
 import pytest
 
-from crash_rig import FOLDERS, KINDS, LONG, Rig, change, long_limit, points, sample
+from crash_rig import FOLDERS, KINDS, LONG, Rig, long_limit, points, sample
 
-from harness import changes
+from harness import changes, corpus
 from harness.imapclient import Client
 
 SIDES = {"origin": ("origin",), "destination": ("destination",), "both": ("origin", "destination")}
@@ -52,7 +52,7 @@ def test_while_matching(origin, destination, kind, sides):
             code, done = rig.run(account)
             assert code == 0, done
         with Client(origin, rig.user) as client:
-            change(client)
+            corpus.change(client, FOLDERS)
         for account in accounts:
             rig.renumber(set(SIDES[sides]) - {"origin"}, account)
         rig.renumber(set(SIDES[sides]) - {"destination"}, accounts[0])
@@ -74,7 +74,7 @@ def test_with_uploads_in_doubt(origin, destination, kind, sides, later):
             for account in accounts:
                 assert rig.run(account)[0] == 0
             with Client(origin, rig.user) as client:
-                change(client)
+                corpus.change(client, FOLDERS)
         taken = rig.trace(accounts.pop())
         sends = [i + 1 for i, step in enumerate(taken) if step.endswith(" APPEND")]
         if not LONG:

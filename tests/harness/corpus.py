@@ -268,3 +268,14 @@ def _bench_write(directory, number, size, rng, filler):
         out.write(body)
     os.utime(path, (when, when))
     return virtual
+
+
+def change(client, folders):
+    """More mail and other flags: what a later run has to do."""
+    rng = random.Random(2)
+    for folder in folders:
+        client.append(folder, plain(40, rng), (), "01-Jan-2018 10:00:00 +0000")
+        client.append(folder, plain(41, rng, message_id=False), ("\\Seen",),
+                      "01-Jan-2018 10:00:00 +0000")
+        for message in client.messages(folder)[:2]:
+            client.store(folder, message.uid, "+FLAGS", "\\Answered", "later")

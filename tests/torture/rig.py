@@ -3,21 +3,17 @@
 
 import contextlib
 import itertools
-import json
 import os
 import random
 import signal
-import socket
-import subprocess
 
-from harness import corpus, scratch
+from harness import corpus, worker
 from harness.imapclient import Client, compare
 from harness.mailmig import Mailmig, program
 
 # A handshake of TLS alone has tens of thousands of allocations.
 LONG_MOST = 2000
 LONG = bool(os.environ.get("MAILMIG_LONG"))
-TIMEOUT = 40
 DATE = "01-Jan-2018 10:00:00 +0000"
 FOLDERS = ("INBOX", "Archive", "Entwürfe")
 
@@ -41,16 +37,6 @@ def fill(client, large=0):
     if large:
         client.append("INBOX", corpus.plain(24, rng, size=large), ("\\Seen",), DATE)
         client.append("INBOX", corpus.plain(25, rng), (), DATE)
-
-
-def change(client):
-    """More mail and other flags: what a later run has to do."""
-    rng = random.Random(2)
-    for folder in FOLDERS:
-        client.append(folder, corpus.plain(40, rng), (), DATE)
-        client.append(folder, corpus.plain(41, rng, message_id=False), ("\\Seen",), DATE)
-        for message in client.messages(folder)[:2]:
-            client.store(folder, message.uid, "+FLAGS", "\\Answered", "later")
 
 
 class Rig:
@@ -84,36 +70,11 @@ class Rig:
     def popen(self, account, env=None, wrap=()):
         """(process, our end of its socket); what it logs is in worker.log."""
         self.configure(account)
-        mine, theirs = socket.socketpair()
-        with theirs, open(os.path.join(self.mm.dir, "worker.log"), "wb") as log:
-            process = subprocess.Popen(  # pylint: disable=consider-using-with
-                [*wrap, program("mailmig-worker"), "--config", self.mm.config, "--account", account,
-                 "--event-fd", str(theirs.fileno())], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **(env or {})},
-                pass_fds=[theirs.fileno()], preexec_fn=scratch.end_with_parent)
-        mine.settimeout(TIMEOUT)
-        return process, mine
+        return worker.start(self.mm, account, program("mailmig-worker"), env, wrap)
 
     def run(self, account, env=None, wrap=()):
         """One worker: its exit code and its last event, {} when none came whole."""
-        return self.wait(*self.popen(account, env, wrap))
-
-    @staticmethod
-    def wait(process, mine):
-        """Of a started one."""
-        with mine:
-            try:
-                events = b"".join(iter(lambda: mine.recv(65536), b""))
-                code = process.wait(TIMEOUT)
-            finally:
-                process.kill()
-                process.wait()
-        try:
-            last = [json.loads(e) for e in events.split(b"\0")[:-1]]
-        except ValueError as e:
-            raise AssertionError("no event: %r" % events) from e
-        done = [e for e in last if e["event"] == "done"]
-        return code, done[-1] if done else {}
+        return worker.wait(*self.popen(account, env, wrap))
 
     def log(self):
         with open(os.path.join(self.mm.dir, "worker.log"), encoding="utf-8") as f:

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from harness import corpus
+from harness import corpus, worker
 from harness.imapclient import Client
 from harness.mailmig import Mailmig
 from harness.quirky import Quirky, Script
-from torture.rig import LONG, Rig, change
+from torture.rig import FOLDERS, LONG, Rig
 
 HOUR, DAY = 3600, 24 * 3600
 FEW = {"an hour on": HOUR, "a day back": -DAY}
@@ -118,7 +118,7 @@ def test_killed_later(shim, origin, destination):
         assert rig.run(account, env)[0] in (1, 6)
         assert rig.run(account, env)[0] == 0
         with Client(origin, rig.user) as client:
-            change(client)
+            corpus.change(client, FOLDERS)
         shim.set_clock(boot=HOUR)
         server.append.clear()
         process, mine = rig.popen(account, env)
@@ -143,7 +143,7 @@ def test_in_mid_run(shim, origin, destination, jump):
         process, mine = rig.popen(account, shim.environment("mailmig-worker", clock=True))
         assert server.append.wait(20)
         shim.set_clock(wall=jump)
-        code, done = rig.wait(process, mine)
+        code, done = worker.wait(process, mine)
         assert (code, done["failed"]) == (0, 0), done
         assert done["started"] <= done["finished"], done
         assert time.monotonic() - begin < WAIT + 3

@@ -5,8 +5,9 @@ MAILMIG_LONG=1."""
 
 import pytest
 
+from harness import corpus
 from harness.imapclient import Client
-from torture.rig import LONG, Rig, change, points, saying
+from torture.rig import FOLDERS, LONG, Rig, points, saying
 
 POINTS = 21
 OOM = ("memory", "Insufficient", "malloc", "not be told")
@@ -59,7 +60,7 @@ def test_later_run(shim, origin, destination):
         for account in [first, *others]:
             assert rig.run(account)[0] == 0
         with Client(origin, rig.user) as client:
-            change(client)
+            corpus.change(client, FOLDERS)
         total = count(rig, shim, first)
         for n, account in zip(range(1, total + 1, total // n_points), others):
             with saying("allocation", n, "of", total):
