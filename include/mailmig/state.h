@@ -93,6 +93,8 @@ static inline int64_t state_aside(int64_t folder)
 int state_begin(struct state *s, struct mm_err *reterr);
 int state_commit(struct state *s, struct mm_err *reterr);
 void state_rollback(struct state *s);
+/* Commit if r is 0, else roll back: r, or what the commit says. */
+int state_end(struct state *s, int r, struct mm_err *reterr);
 
 /* Inside a transaction. */
 int state_folder_put(struct state *s, const struct state_folder *f, struct mm_err *reterr);

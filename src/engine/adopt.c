@@ -70,15 +70,11 @@ int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *r
 	r = state_begin(s, reterr);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < o->n; i++) {
+	for (size_t i = 0; r == 0 && i < o->n; i++) {
 		r = o->v[i].partner ? bind(w, &o->v[i], o->v[i].flags, reterr) : 0;
-		if (r < 0) {
-			state_rollback(s);
-			return r;
-		}
 		n += o->v[i].partner != 0;
 	}
-	r = state_commit(s, reterr);
+	r = state_end(s, r, reterr);
 	if (r == 0)
 		note_progress(w, n);
 	return r;

@@ -201,7 +201,7 @@ static int remember_flags(struct folder_work *w, struct mm_err *reterr)
 	r = state_begin(s, reterr);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; r == 0 && i < f->n; i++) {
 		const struct change *c = &f->v[i];
 
 		if (c->later)
@@ -210,12 +210,8 @@ static int remember_flags(struct folder_work *w, struct mm_err *reterr)
 		r = c->refused ? state_refuse_flags(s, w->pair->sf.id, c->uid,
 						    w->pair->circumstances, c->now, reterr)
 			       : state_set_flags(s, w->pair->sf.id, c->uid, c->now, reterr);
-		if (r < 0) {
-			state_rollback(s);
-			return r;
-		}
 	}
-	return state_commit(s, reterr);
+	return state_end(s, r, reterr);
 }
 
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr)

@@ -400,11 +400,7 @@ int save_folder(struct folder_work *w, struct mm_err *reterr)
 	r = state_folder_put(s, &w->pair->sf, reterr);
 	if (r == 0)
 		r = throttle_write(w->lane->engine, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	return state_end(s, r, reterr);
 }
 
 static int remember(struct folder_work *w, struct mm_err *reterr)

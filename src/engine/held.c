@@ -178,11 +178,7 @@ int held_too_large(struct folder_work *w, const struct message *m, uint64_t limi
 	if (r < 0)
 		return r;
 	r = state_put(e->state, p->sf.id, &row, reterr);
-	if (r < 0) {
-		state_rollback(e->state);
-		return r;
-	}
-	r = state_commit(e->state, reterr);
+	r = state_end(e->state, r, reterr);
 	if (r < 0)
 		return r;
 	p->failed++;

@@ -42,6 +42,15 @@ static int keep_date(void *userdata, struct message *m, struct mm_err *reterr)
 	return 0;
 }
 
+static size_t count_rewritten(const struct match_list *items)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < items->n; i++)
+		n += items->v[i].rewritten;
+	return n;
+}
+
 /* Does this destination change messages? So it was seen before, or just now. */
 static int is_rewriting(struct folder_work *w, const struct match_list *items,
 			struct mm_err *reterr)
@@ -50,8 +59,7 @@ static int is_rewriting(struct folder_work *w, const struct match_list *items,
 	int r = state_count(w->lane->engine->state, w->pair->sf.id, ROW_ALTERED, &n, reterr);
 
 	n += atomic_load(&w->lane->engine->rewriting);
-	for (size_t i = 0; i < items->n; i++)
-		n += items->v[i].rewritten;
+	n += count_rewritten(items);
 	return r < 0 ? r : n > 0;
 }
 
@@ -81,10 +89,8 @@ static int match_rewritten(struct folder_work *w, struct match_list *items,
 
 static void tell_rewritten(const struct folder_work *w, const struct match_list *items)
 {
-	size_t n = 0;
+	size_t n = count_rewritten(items);
 
-	for (size_t i = 0; i < items->n; i++)
-		n += items->v[i].rewritten;
 	if (n == 0)
 		return;
 	atomic_store(&w->lane->engine->rewriting, true);
@@ -150,11 +156,7 @@ static int reopen(struct folder_work *w, const struct match_list *items, struct 
 		if (r == 0 && seqset_add(&w->fresh, items->v[i].uid, items->v[i].uid) < 0)
 			r = mm_err_oom(reterr);
 	}
-	if (r < 0) {
-		state_rollback(e->state);
-		return r;
-	}
-	return state_commit(e->state, reterr);
+	return state_end(e->state, r, reterr);
 }
 
 /* An upload that was found: its flags may have changed at the origin since. */

@@ -18,20 +18,22 @@ bool transfer_is_claimed(const struct transfer *t, const struct batch *b, uint32
 	return false;
 }
 
-static int read_unowned(struct transfer *t, const struct batch *b, uint32_t from,
+/* Destination messages with UID in [from, last] (last 0: no end) that no row owns and, with a
+ * batch, no message of this transfer has. */
+static int read_unowned(struct transfer *t, const struct batch *b, uint32_t from, uint32_t last,
 			struct match_list *to, struct mm_err *reterr)
 {
 	struct store *d = t->work->lane->destination;
 	struct message m = {0};
 	int r;
 
-	r = store_read_range(d, MAX_OF(from, 1), 0, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
-			     reterr);
+	r = store_read_range(d, MAX_OF(from, 1), last, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
+			     0, reterr);
 	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
 		struct match_item *it;
 
 		/* "n:*" always answers with the last message (RFC 9051 §6.4.9). */
-		r = m.uid < from || transfer_is_claimed(t, b, m.uid);
+		r = m.uid < from || (b && transfer_is_claimed(t, b, m.uid));
 		if (r == 0)
 			r = state_owns(t->engine->state, t->work->pair->sf.id, m.uid, reterr);
 		if (r == 0) {
@@ -111,7 +113,7 @@ int transfer_look(struct transfer *t, struct batch *b, struct mm_err *reterr)
 	_cleanup_(match_done) struct match_list there = {0};
 	int r;
 
-	r = read_unowned(t, b, b->watermark, &there, reterr);
+	r = read_unowned(t, b, b->watermark, 0, &there, reterr);
 	for (int any_size = 0; r == 0 && any_size < 2; any_size++)
 		pair_up(b, &there, any_size);
 	return r;
@@ -124,7 +126,7 @@ int transfer_look_below(struct transfer *t, struct batch *b, struct mm_err *rete
 
 	if (b->watermark <= 1 || !has_missing(b))
 		return 0;
-	r = read_unowned(t, b, 1, &there, reterr);
+	r = read_unowned(t, b, 1, 0, &there, reterr);
 	if (r < 0)
 		return r;
 	pair_up(b, &there, false);
@@ -137,33 +139,11 @@ int transfer_look_below(struct transfer *t, struct batch *b, struct mm_err *rete
 
 static int read_before(struct transfer *t, struct mm_err *reterr)
 {
-	struct folder_work *w = t->work;
-	struct store *d = w->lane->destination;
+	const struct folder_work *w = t->work;
 	uint32_t from = MAX_OF(w->pair->sf.dest_seen, 1), end = w->destination.status.uidnext;
-	struct message m = {0};
-	int r;
 
 	t->before_is_read = true;
-	if (end <= from)
-		return 0;
-	r = store_read_range(d, from, end - 1, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
-			     reterr);
-	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
-		struct match_item *it;
-
-		r = state_owns(t->engine->state, w->pair->sf.id, m.uid, reterr);
-		if (r == 0) {
-			it = match_add(&t->before);
-			r = it ? 0 : mm_err_oom(reterr);
-			if (it)
-				*it = (struct match_item){.uid = m.uid,
-							  .size = m.size,
-							  .fingerprint = m.fingerprint};
-		}
-		message_done(&m);
-		r = r < 0 ? r : 0;
-	}
-	return r;
+	return end > from ? read_unowned(t, NULL, from, end - 1, &t->before, reterr) : 0;
 }
 
 static int note_before(void *userdata, struct message *m, struct mm_err *reterr)

@@ -148,11 +148,7 @@ int renumber_origin(struct folder_work *w, struct mm_err *reterr)
 	r = set_aside(w, &rows, reterr);
 	if (r == 0)
 		r = state_folder_put(s, sf, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	return state_end(s, r, reterr);
 }
 
 /* ---- messages that come back under another UID ---- */
@@ -211,11 +207,7 @@ static int take_back(struct folder_work *w, const struct match_list *fresh,
 		if (r == 0)
 			r = state_put(s, id, &row, reterr);
 	}
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	return state_end(s, r, reterr);
 }
 
 /* What a row tells of them holds again: known, changed, in doubt. */
@@ -369,9 +361,5 @@ int renumber_destination(struct folder_work *w, struct mm_err *reterr)
 	sf->complete = false;
 	if (r == 0)
 		r = state_folder_put(s, sf, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	return state_end(s, r, reterr);
 }

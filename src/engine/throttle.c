@@ -156,11 +156,7 @@ static int tidy(struct engine *e, struct mm_err *reterr)
 	r = state_traffic_keep(e->state, now - DAILY_SLOTS, now, reterr);
 	if (r == 0)
 		r = throttle_write(e, reterr);
-	if (r < 0) {
-		state_rollback(e->state);
-		return r;
-	}
-	return state_commit(e->state, reterr);
+	return state_end(e->state, r, reterr);
 }
 
 /* ---- pauses ---- */
@@ -302,8 +298,5 @@ void throttle_end(struct engine *e, const struct mm_err *err)
 	if (r == 0 && pause)
 		r = state_pause_set(e->state, e->throttle.refused_until_usec,
 				    e->throttle.refusal, &ignored);
-	if (r < 0)
-		state_rollback(e->state);
-	else
-		(void)state_commit(e->state, &ignored);
+	(void)state_end(e->state, r, &ignored);
 }

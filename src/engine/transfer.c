@@ -128,11 +128,7 @@ int transfer_commit(struct transfer *t, struct batch *intent, struct mm_err *ret
 	}
 	if (r == 0)
 		r = throttle_write(t->engine, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	r = state_commit(s, reterr);
+	r = state_end(s, r, reterr);
 	if (r < 0)
 		return r;
 
@@ -156,11 +152,7 @@ int transfer_intend(struct transfer *t, const struct batch *b, const struct item
 	if (r < 0)
 		return r;
 	r = put_row(t, b, it, ROW_INTENT, reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	return state_commit(s, reterr);
+	return state_end(s, r, reterr);
 }
 
 /* ---- sending ---- */

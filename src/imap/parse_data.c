@@ -182,21 +182,37 @@ int imap_parse_list(const struct imap_resp *r, struct buf *scratch, struct imap_
 	return 0;
 }
 
-int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_name,
-		      struct folder_status *ret)
+/* A name and the beginning of the list that follows it. */
+static int begin_named_list(const struct imap_resp *resp, struct buf *scratch,
+			    struct imap_cursor *ret, struct imap_str *ret_name)
 {
-	struct folder_status st = {0};
-	bool messages = false;
-	struct imap_cursor c = r->rest;
+	struct imap_cursor c = resp->rest;
 
 	if (empty_scratch(scratch, &c) < 0)
 		return -ENOMEM;
-	if (imap_take_string(&c, scratch, ret_name) < 0 || !ret_name->p)
+	if (imap_take_string(&c, scratch, ret_name) < 0)
 		return -EPROTO;
 	imap_skip_blanks(&c);
 	if (!imap_take_char(&c, '('))
 		return -EPROTO;
 	imap_skip_blanks(&c);
+	*ret = c;
+	return 0;
+}
+
+int imap_parse_status(const struct imap_resp *resp, struct buf *scratch,
+		      struct imap_str *ret_name, struct folder_status *ret)
+{
+	struct folder_status st = {0};
+	bool messages = false;
+	struct imap_cursor c;
+	int r;
+
+	r = begin_named_list(resp, scratch, &c, ret_name);
+	if (r < 0)
+		return r;
+	if (!ret_name->p)
+		return -EPROTO;
 	while (!imap_take_char(&c, ')')) {
 		struct imap_str item = imap_take_word(&c, false);
 		uint64_t v = 0; /* also for NIL: no limit (RFC 7889 §3) */
@@ -229,21 +245,17 @@ int imap_parse_status(const struct imap_resp *r, struct buf *scratch, struct ima
 	return 0;
 }
 
-int imap_parse_quota(const struct imap_resp *r, struct buf *scratch,
+int imap_parse_quota(const struct imap_resp *resp, struct buf *scratch,
 		     struct imap_quota_root *ret)
 {
 	struct imap_quota_root q = {0};
-	struct imap_cursor c = r->rest;
+	struct imap_cursor c;
+	int r;
 	struct imap_str root;
 
-	if (empty_scratch(scratch, &c) < 0)
-		return -ENOMEM;
-	if (imap_take_string(&c, scratch, &root) < 0)
-		return -EPROTO;
-	imap_skip_blanks(&c);
-	if (!imap_take_char(&c, '('))
-		return -EPROTO;
-	imap_skip_blanks(&c);
+	r = begin_named_list(resp, scratch, &c, &root);
+	if (r < 0)
+		return r;
 	while (!imap_take_char(&c, ')')) {
 		struct imap_str name = imap_take_word(&c, false);
 		uint64_t used, limit;

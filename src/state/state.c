@@ -113,6 +113,14 @@ void state_rollback(struct state *s)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+int state_end(struct state *s, int r, struct mm_err *reterr)
+{
+	if (r == 0)
+		return state_commit(s, reterr);
+	state_rollback(s);
+	return r;
+}
+
 /* ---- folders ---- */
 
 static int folder_read(struct state *s, const char *origin, const char *destination,
@@ -154,12 +162,9 @@ static int folder_add(struct state *s, const char *origin, const char *destinati
 	(void)sqlite3_bind_text(st, 1, origin, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(st, 2, destination, -1, SQLITE_STATIC);
 	r = run(s, ST_FOLDER_ADD, "add a folder", reterr);
-	if (r < 0) {
-		state_rollback(s);
-		return r;
-	}
-	*ret = (struct state_folder){.id = sqlite3_last_insert_rowid(s->db)};
-	return state_commit(s, reterr);
+	if (r == 0)
+		*ret = (struct state_folder){.id = sqlite3_last_insert_rowid(s->db)};
+	return state_end(s, r, reterr);
 }
 
 int state_folder_get(struct state *s, const char *origin, const char *destination,
