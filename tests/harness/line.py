@@ -70,11 +70,8 @@ class Line(Listener):
     def serve(self, sock, number):
         self.times.append(time.monotonic())
         self.arrived.release()
-        try:
-            server = self.hold(socket.create_connection(
-                ("127.0.0.1", self.target.tls_port if self.tls else self.target.port)))
-        except OSError:
-            self.release(sock)
+        server = self.reach(self.target.tls_port if self.tls else self.target.port, sock)
+        if not server:
             return
         relay = _Relay(self, sock, server, number)
         down = self.spawn(relay.pump, "down")

@@ -72,6 +72,15 @@ class Listener:
             shut(sock)
         return sock
 
+    def reach(self, port, sock):
+        """A held connection to a server for this client. None: it is not there, and the client is
+        released."""
+        try:
+            return self.hold(socket.create_connection(("127.0.0.1", port)))
+        except OSError:
+            self.release(sock)
+            return None
+
     def release(self, sock):
         """Close a socket, held or not."""
         with self.lock:

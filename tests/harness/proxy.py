@@ -80,10 +80,8 @@ class Proxy(Listener):
         self.end_connections()
 
     def serve(self, sock, number):
-        try:
-            server = self.hold(socket.create_connection(("127.0.0.1", self.target.port)))
-        except OSError:
-            self.release(sock)
+        server = self.reach(self.target.port, sock)
+        if not server:
             return
         if not self.dead:
             down = self.spawn(self._pump, "down", server, sock)

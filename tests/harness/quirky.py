@@ -128,10 +128,8 @@ class Quirky(Listener):
         super().__init__()
 
     def serve(self, sock, number):
-        try:
-            server = self.hold(socket.create_connection(("127.0.0.1", self.target.port)))
-        except OSError:
-            self.release(sock)
+        server = self.reach(self.target.port, sock)
+        if not server:
             return
         _Connection(self, sock, server, number).serve()
 
