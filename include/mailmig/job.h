@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <mailmig/base.h>
 #include <mailmig/error.h>
+#include <mailmig/text.h>
 
 /* One run of one account: all a worker needs to know, and all it is told. Plain data. It
  * travels as JSON from the daemon to the worker over an inherited socket. */
@@ -80,8 +81,45 @@ enum match_by {
 	MATCH_DATE = 1 << 1,
 	MATCH_FROM = 1 << 2,
 	MATCH_SUBJECT = 1 << 3,
+	MATCH_RECEIVED = 1 << 4,
+	MATCH_SIZE = 1 << 5,
+	MATCH_BODY = 1 << 6,
 };
+#define MATCH_ALL     ((1u << 7) - 1)
 #define MATCH_DEFAULT (MATCH_MESSAGE_ID | MATCH_DATE | MATCH_FROM | MATCH_SUBJECT)
+
+/* Which folders of the origin, and where they go: texts as they stand in the configuration,
+ * checked. */
+struct folder_rules {
+	bool automap;
+	struct text_list include, exclude;
+	struct text_list map; /* origin, destination, origin, ... */
+	struct text_list rewrite;
+	char *into; /* NULL: nowhere else */
+	bool subscribed_only;
+	bool subscribe;
+	bool create;
+};
+
+/* Which messages of them; 0 and NULL: whatever they are. */
+struct message_rules {
+	uint64_t max_age_usec, min_age_usec;
+	char *since, *before; /* "2024-12-31": since that day, before that day */
+	uint64_t min_size, max_size;
+	char *search;
+};
+
+enum flags_mode {
+	FLAGS_MERGE,  /* the origin's changes are carried over */
+	FLAGS_ORIGIN, /* as at the origin, whatever was set at the destination */
+	FLAGS_FIRST,  /* only with the first copy */
+};
+
+struct flag_rules {
+	enum flags_mode mode;
+	struct text_list drop;
+	struct text_list rename; /* from, to, from, ... */
+};
 
 struct job {
 	char *account;
@@ -92,13 +130,20 @@ struct job {
 	uint64_t min_free_bytes;
 	struct endpoint origin;
 	struct endpoint destination;
-	bool subscribe;       /* folders.subscribe */
-	bool create;          /* folders.create */
-	bool repair;          /* messages that are refused */
-	bool retry_held;      /* what was refused before is tried again */
-	unsigned match;       /* enum match_by */
-	uint32_t connections; /* lanes: pairs of connections */
-	uint32_t max_errors;  /* failed messages that end the run */
+	struct folder_rules folders;
+	struct message_rules messages;
+	struct flag_rules flags;
+	bool propagate_deletes;
+	bool recopy_deleted;
+	uint32_t absence_percent;  /* brake of propagate_deletes: of a folder's messages, */
+	uint32_t absence_messages; /* or so many; UINT32_MAX: no such limit */
+	bool confirm_deletes;      /* of this run: the brake is off */
+	bool confirm_mapping;      /* of this run: folders may go elsewhere than before */
+	bool repair;               /* messages that are refused */
+	bool retry_held;           /* what was refused before is tried again */
+	unsigned match;            /* enum match_by */
+	uint32_t connections;      /* lanes: pairs of connections */
+	uint32_t max_errors;       /* failed messages that end the run */
 	uint32_t retry_attempts;
 	uint64_t retry_max_delay_usec;
 	uint64_t uncertain_wait_usec;

@@ -6,6 +6,7 @@
 #include <mailmig/buf.h>
 #include <mailmig/error.h>
 #include <mailmig/message.h>
+#include <mailmig/skip.h>
 
 /* What became of every message: one SQLite file per account, STATE_DIR/accounts/NAME.db,
  * written by that account's worker alone (a kernel lock on NAME.lock keeps a second one out).
@@ -44,6 +45,7 @@ struct state_row {
 	 * number; 0: nothing was refused. */
 	uint64_t held_under;
 	const char *held_what; /* of a message held: the class; of one stored: its flags */
+	bool ours; /* we put it there; else it was found there, or nobody remembers */
 };
 
 /* What is remembered of a pair of folders. */
@@ -59,7 +61,11 @@ struct state_folder {
 	 * without its answer; only for a wait. 0: such a session goes on, or nobody saw it end.
 	 */
 	uint64_t uncertain_usec;
-	bool complete; /* the last pass ended with nothing left to do */
+	bool complete;  /* the last pass ended with nothing left to do, under these: */
+	uint64_t rules; /* a number for the rules of the configuration */
+	uint64_t dest_modseq;
+	uint32_t dest_messages;
+	uint64_t skipped[SKIP_N]; /* messages that the rules left out */
 };
 
 /* Open or create. mailboxes: those of the account at both ends, as text; dry: nothing is ever

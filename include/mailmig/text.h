@@ -33,6 +33,14 @@ char *text_dup(const char *s);
 char *text_dupn(const char *s, size_t n);
 char *text_fmt(const char *fmt, ...) _printf_(1, 2);
 
+/* Texts in order, all owned. */
+struct text_list {
+	char **v;
+	size_t n;
+};
+int text_list_add(struct text_list *l, const char *s); /* a copy; 0 or -ENOMEM */
+void text_list_done(struct text_list *l);
+
 /* Replace an owned string by a copy of s (NULL frees). 0 or -ENOMEM. */
 int text_set(char **p, const char *s);
 

@@ -80,6 +80,21 @@ static uint64_t words_value(const struct key *k, const config_setting_t *s)
 	return v;
 }
 
+/* Texts of a list, and of the lists in it. */
+static int put_strings(const config_setting_t *s, struct text_list *ret)
+{
+	int n = config_setting_length(s), r = 0;
+
+	for (int i = 0; i < n && r == 0; i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
+
+		r = config_setting_type(e) == CONFIG_TYPE_STRING
+			    ? text_list_add(ret, config_setting_get_string(e))
+			    : put_strings(e, ret);
+	}
+	return r;
+}
+
 static int take_group(const struct cfg_file *f, const config_setting_t *group,
 		      const struct key_table *t, void *target);
 
@@ -127,7 +142,9 @@ static int take(const struct cfg_file *f, const config_setting_t *s, const struc
 		return put_secret(f, s, k, target);
 	case KEY_GROUP:
 		return take_group(f, s, k->keys, p);
-	case KEY_STRINGS: /* of a later version */
+	case KEY_STRINGS:
+	case KEY_PAIRS:
+		return put_strings(s, p);
 	case KEY_ENTRIES: /* one by one, below */
 		break;
 	}

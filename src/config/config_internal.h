@@ -129,7 +129,8 @@ enum key_type {
 	KEY_WORD,    /* text out of words; taken over as the word's value */
 	KEY_WORDS,   /* list of such; taken over as the values OR-ed together */
 	KEY_SECRET,  /* text; taken over into struct secret_source as kind `value` */
-	KEY_STRINGS, /* list */
+	KEY_STRINGS, /* list; rule for each; taken over into struct text_list */
+	KEY_PAIRS,   /* list of lists of two texts: the same, one behind the other */
 	KEY_GROUP,   /* { … } of `keys` */
 	KEY_ENTRIES, /* ( { … }, … ) of `keys` */
 };

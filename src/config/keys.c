@@ -207,12 +207,12 @@ static const struct key rows_folders[] = {
 	{"include", KEY_STRINGS, .status = KEY_LATER},
 	{"exclude", KEY_STRINGS, .status = KEY_LATER},
 	{"automap", KEY_BOOL, .status = KEY_LATER},
-	{"map", KEY_STRINGS, .status = KEY_LATER},
+	{"map", KEY_PAIRS, .status = KEY_LATER},
 	{"rewrite", KEY_STRINGS, .status = KEY_LATER},
 	{"into", KEY_STRING, .status = KEY_LATER},
 	{"subscribed_only", KEY_BOOL, .status = KEY_FALSE_ONLY},
-	{"subscribe", KEY_BOOL, INTO(struct account_values, account.job.subscribe)},
-	{"create", KEY_BOOL, INTO(struct account_values, account.job.create)},
+	{"subscribe", KEY_BOOL, INTO(struct account_values, account.job.folders.subscribe)},
+	{"create", KEY_BOOL, INTO(struct account_values, account.job.folders.create)},
 };
 TABLE(keys_folders, "folders", rows_folders);
 
@@ -230,7 +230,7 @@ TABLE(keys_messages, "messages", rows_messages);
 static const struct key rows_flags[] = {
 	{"mode", KEY_WORD, .words = words_flags_mode},
 	{"drop", KEY_STRINGS, .status = KEY_LATER},
-	{"rename", KEY_STRINGS, .status = KEY_LATER},
+	{"rename", KEY_PAIRS, .status = KEY_LATER},
 };
 TABLE(keys_flags, "flags", rows_flags);
 

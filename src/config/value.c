@@ -46,6 +46,8 @@ static const char *type_wanted(const struct key *k)
 	case KEY_WORDS:
 	case KEY_STRINGS:
 		return "a list of texts: [ \"A\", \"B\" ]";
+	case KEY_PAIRS:
+		return "a list of pairs: ( (\"A\", \"B\"), (\"C\", \"D\") )";
 	case KEY_GROUP:
 		return "a group: { KEY = VALUE; }";
 	case KEY_ENTRIES:
@@ -67,12 +69,13 @@ static bool type_fits(const config_setting_t *s, const struct key *k)
 	case KEY_WORDS:
 	case KEY_STRINGS:
 		return type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST;
-	case KEY_GROUP:
-		return type == CONFIG_TYPE_GROUP;
+	case KEY_PAIRS:
 	case KEY_ENTRIES:
 		/* `[]` is the empty list too */
 		return type == CONFIG_TYPE_LIST ||
 		       (type == CONFIG_TYPE_ARRAY && config_setting_length(s) == 0);
+	case KEY_GROUP:
+		return type == CONFIG_TYPE_GROUP;
 	default:
 		return type == CONFIG_TYPE_STRING;
 	}
@@ -264,6 +267,7 @@ const char *text_wrong(const struct key *k, const char *value)
 	return k->rule ? k->rule(value) : NULL;
 }
 
+/* name: of the key; s: the text, perhaps one of a list. */
 static void check_text(struct check *c, const config_setting_t *s, const struct key *k,
 		       const char *name)
 {
@@ -276,6 +280,40 @@ static void check_text(struct check *c, const config_setting_t *s, const struct 
 		check_complain(c, s, "%s %s", name, wrong);
 	else
 		check_complain(c, s, "%s = \"%s\" %s", name, shown(buf, value), wrong);
+}
+
+static void check_strings(struct check *c, const config_setting_t *s, const struct key *k,
+			  const char *name)
+{
+	int n = config_setting_length(s);
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
+
+		if (config_setting_type(e) == CONFIG_TYPE_STRING)
+			check_text(c, e, k, name);
+		else
+			check_complain(c, e, "%s contains %s; write %s", name, type_name(e),
+				       type_wanted(k));
+	}
+}
+
+static void check_pairs(struct check *c, const config_setting_t *s, const struct key *k,
+			const char *name)
+{
+	int n = config_setting_length(s);
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
+		int type = config_setting_type(e);
+
+		if ((type == CONFIG_TYPE_LIST || type == CONFIG_TYPE_ARRAY) &&
+		    config_setting_length(e) == 2)
+			check_strings(c, e, k, name);
+		else
+			check_complain(c, e, "%s contains something that is no pair; write %s",
+				       name, type_wanted(k));
+	}
 }
 
 void check_value(struct check *c, const config_setting_t *s, const struct key *k,
@@ -305,6 +343,12 @@ void check_value(struct check *c, const config_setting_t *s, const struct key *k
 		break;
 	case KEY_WORDS:
 		check_words(c, s, k, name);
+		break;
+	case KEY_STRINGS:
+		check_strings(c, s, k, name);
+		break;
+	case KEY_PAIRS:
+		check_pairs(c, s, k, name);
 		break;
 	case KEY_STRING:
 	case KEY_PATH:

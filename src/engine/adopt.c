@@ -41,7 +41,7 @@ int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct 
 /* ---- binding ---- */
 
 /* A row for an origin message that was found at the destination. */
-static int bind(struct folder_work *w, const struct match_item *o, const char *flags,
+static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		struct mm_err *reterr)
 {
 	struct state_row row = {
@@ -51,17 +51,19 @@ static int bind(struct folder_work *w, const struct match_item *o, const char *f
 		.has_digest = o->has_digest,
 		.has_fingerprint = true,
 		.fingerprint = o->fingerprint,
-		.flags = flags,
+		.flags = o->flags,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
 		.reason = o->reason,
+		.ours = ours,
 	};
 
 	memcpy(row.digest, o->digest, sizeof(row.digest));
 	return state_put(w->lane->engine->state, w->pair->sf.id, &row, reterr);
 }
 
-int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr)
+int bind_all(struct folder_work *w, const struct match_list *o, bool ours,
+	     struct mm_err *reterr)
 {
 	struct state *s = w->lane->engine->state;
 	uint64_t n = 0;
@@ -71,7 +73,7 @@ int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *r
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < o->n; i++) {
-		r = o->v[i].partner ? bind(w, &o->v[i], o->v[i].flags, reterr) : 0;
+		r = o->v[i].partner ? bind(w, &o->v[i], ours, reterr) : 0;
 		n += o->v[i].partner != 0;
 	}
 	r = state_end(s, r, reterr);
@@ -131,7 +133,7 @@ static int take_matched(struct folder_work *w, struct match_list *o, struct matc
 	_cleanup_(seqset_done) struct seqset bound = {0};
 	int r;
 
-	r = bind_all(w, o, reterr);
+	r = bind_all(w, o, false, reterr);
 	for (size_t i = 0; r == 0 && i < o->n; i++) {
 		if (!o->v[i].partner)
 			continue;

@@ -205,8 +205,9 @@ int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
 /* Destination messages from UID `from` on that no row owns, with `want` of enum store_want. */
 int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct match_list *to,
 		    struct mm_err *reterr);
-/* Write down what became of the origin messages that have a partner. */
-int bind_all(struct folder_work *w, const struct match_list *o, struct mm_err *reterr);
+/* Write down what became of the origin messages that have a partner. ours: we put it there. */
+int bind_all(struct folder_work *w, const struct match_list *o, bool ours,
+	     struct mm_err *reterr);
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr);
 /* Messages with a partner, all of them in `bound`, are no longer to be copied. */
 void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound);

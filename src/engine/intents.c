@@ -205,7 +205,7 @@ int adopt_intents(struct folder_work *w, struct mm_err *reterr)
 	if (r == 0 && in.items.n > 0) {
 		r = match_intents(w, &in.items, in.lowest, reterr);
 		if (r == 0)
-			r = bind_all(w, &in.items, reterr);
+			r = bind_all(w, &in.items, true, reterr);
 		if (r == 0) {
 			tell_rewritten(w, &in.items);
 			r = reopen(w, &in.items, reterr);

@@ -88,7 +88,7 @@ int engine_map(const struct job *job, const struct folder_list *origin,
 	size_t n = 0;
 	int r;
 
-	r = map_folders(origin, destination, job->subscribe, &pairs, &n);
+	r = map_folders(origin, destination, job->folders.subscribe, &pairs, &n);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		const struct pair *p = &pairs[i];
 		const struct engine_place place = {

@@ -50,7 +50,7 @@ static int make_missing(struct lane *l, struct mm_err *reterr)
 
 		if (p->place == PAIR_DONE || (p->exists && !p->subscribe))
 			continue;
-		if (!p->exists && !e->job->create) {
+		if (!p->exists && !e->job->folders.create) {
 			p->place = PAIR_DONE;
 			mm_err_set(&p->error, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -ENOENT,
 				   "folder \"%s\" does not exist at the destination",
@@ -152,7 +152,8 @@ static int look(struct lane *l, struct mm_err *reterr)
 			reterr, MM_CLASS_PROTOCOL,
 			"see whether the mailbox exists: log in with a mail program");
 	}
-	r = map_folders(&origin, &destination, e->job->subscribe, &e->pairs, &e->n_pairs);
+	r = map_folders(&origin, &destination, e->job->folders.subscribe, &e->pairs,
+			&e->n_pairs);
 	if (r < 0)
 		return mm_err_oom(reterr);
 	r = check_distinct(e);

@@ -62,6 +62,7 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 		.dest_uid = it->dest_uid,
 		.attempts = it->attempts,
 		.reason = it->reason,
+		.ours = true,
 	};
 
 	if (ladder_repair_text(it, &repair) < 0)

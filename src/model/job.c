@@ -43,8 +43,9 @@ void job_init(struct job *j)
 		.min_free_bytes = UINT64_C(1) << 30,
 		.origin = endpoint,
 		.destination = endpoint,
-		.subscribe = true,
-		.create = true,
+		.folders = {.automap = true, .subscribe = true, .create = true},
+		.absence_percent = 10,
+		.absence_messages = 50,
 		.repair = true,
 		.match = MATCH_DEFAULT,
 		.connections = 4,
@@ -63,6 +64,16 @@ void job_done(struct job *j)
 	free(j->state_dir);
 	endpoint_done(&j->origin);
 	endpoint_done(&j->destination);
+	text_list_done(&j->folders.include);
+	text_list_done(&j->folders.exclude);
+	text_list_done(&j->folders.map);
+	text_list_done(&j->folders.rewrite);
+	free(j->folders.into);
+	free(j->messages.since);
+	free(j->messages.before);
+	free(j->messages.search);
+	text_list_done(&j->flags.drop);
+	text_list_done(&j->flags.rename);
 	*j = (struct job){0};
 }
 

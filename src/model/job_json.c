@@ -16,6 +16,7 @@ enum field_type {
 	FIELD_U64, /* USEC_INFINITY is null */
 	FIELD_INT,
 	FIELD_ENUM,
+	FIELD_STRINGS, /* struct text_list */
 	FIELD_OBJECT,
 };
 
@@ -31,6 +32,7 @@ static const char *const job_kinds[] = {"sync", "check", NULL};
 static const char *const endpoint_kinds[] = {"none", "imap", NULL};
 static const char *const tls_modes[] = {"implicit", "starttls", "none", NULL};
 static const char *const auth_mechs[] = {"auto", "plain", "login", NULL};
+static const char *const flags_modes[] = {"merge", "origin", "first", NULL};
 static const char *const secret_kinds[] = {"none",       "file",   "command", "inline",
 					   "credential", "stored", NULL};
 
@@ -82,6 +84,28 @@ static const struct field endpoint_fields[] = {
 	{0},
 };
 
+static const struct field folders_fields[] = {
+	F(BOOL, folder_rules, automap),         F(STRINGS, folder_rules, include),
+	F(STRINGS, folder_rules, exclude),      F(STRINGS, folder_rules, map),
+	F(STRINGS, folder_rules, rewrite),      F(STRING, folder_rules, into),
+	F(BOOL, folder_rules, subscribed_only), F(BOOL, folder_rules, subscribe),
+	F(BOOL, folder_rules, create),          {0},
+};
+
+static const struct field messages_fields[] = {
+	F(U64, message_rules, max_age_usec), F(U64, message_rules, min_age_usec),
+	F(STRING, message_rules, since),     F(STRING, message_rules, before),
+	F(U64, message_rules, min_size),     F(U64, message_rules, max_size),
+	F(STRING, message_rules, search),    {0},
+};
+
+static const struct field flags_fields[] = {
+	F_ENUM(flag_rules, mode, flags_modes),
+	F(STRINGS, flag_rules, drop),
+	F(STRINGS, flag_rules, rename),
+	{0},
+};
+
 static const struct field job_fields[] = {
 	F(STRING, job, account),
 	F(STRING, job, run_id),
@@ -91,8 +115,15 @@ static const struct field job_fields[] = {
 	F(U64, job, min_free_bytes),
 	F_OBJECT(job, origin, endpoint_fields),
 	F_OBJECT(job, destination, endpoint_fields),
-	F(BOOL, job, subscribe),
-	F(BOOL, job, create),
+	F_OBJECT(job, folders, folders_fields),
+	F_OBJECT(job, messages, messages_fields),
+	F_OBJECT(job, flags, flags_fields),
+	F(BOOL, job, propagate_deletes),
+	F(BOOL, job, recopy_deleted),
+	F(U32, job, absence_percent),
+	F(U32, job, absence_messages),
+	F(BOOL, job, confirm_deletes),
+	F(BOOL, job, confirm_mapping),
 	F(BOOL, job, repair),
 	F(BOOL, job, retry_held),
 	F(U32, job, match),
@@ -135,6 +166,16 @@ static json_t *u64_to_json(uint64_t v)
 	return v > INT64_MAX ? json_null() : json_integer((json_int_t)v);
 }
 
+static json_t *strings_to_json(const struct text_list *l)
+{
+	_cleanup_(json_decrefp) json_t *a = json_array();
+
+	for (size_t i = 0; a && i < l->n; i++)
+		if (json_array_append_new(a, string_to_json(l->v[i], false)) < 0)
+			return NULL;
+	return STEAL(a);
+}
+
 static json_t *object_to_json(const struct field *fields, const void *base);
 
 static json_t *field_to_json(const struct field *f, const void *base)
@@ -157,6 +198,8 @@ static json_t *field_to_json(const struct field *f, const void *base)
 		return json_integer(*(const int *)p);
 	case FIELD_ENUM:
 		return json_string(f->names[*(const unsigned *)p]);
+	case FIELD_STRINGS:
+		return strings_to_json(p);
 	case FIELD_OBJECT:
 		return object_to_json(f->fields, p);
 	}
@@ -233,6 +276,24 @@ static int enum_from_json(const json_t *v, const char *const *names, unsigned *r
 	return -EBADMSG;
 }
 
+static int strings_from_json(const json_t *v, struct text_list *ret)
+{
+	const json_t *e;
+	size_t i;
+	int r = json_is_array(v) ? 0 : -EBADMSG;
+
+	json_array_foreach(v, i, e)
+	{
+		_cleanup_(freep) char *s = NULL;
+
+		if (r == 0)
+			r = json_is_null(e) ? -EBADMSG : string_from_json(e, &s);
+		if (r == 0)
+			r = text_list_add(ret, s);
+	}
+	return r;
+}
+
 static int object_from_json(const struct field *fields, void *base, const json_t *o,
 			    const char **ret_bad);
 
@@ -271,6 +332,8 @@ static int field_from_json(const struct field *f, void *base, const json_t *v,
 		return r;
 	case FIELD_ENUM:
 		return enum_from_json(v, f->names, p);
+	case FIELD_STRINGS:
+		return strings_from_json(v, p);
 	case FIELD_OBJECT:
 		return object_from_json(f->fields, p, v, ret_bad);
 	}
@@ -298,7 +361,7 @@ int job_from_json(struct job *j, const json_t *o, struct mm_err *reterr)
 	int r;
 
 	r = object_from_json(job_fields, j, o, &bad);
-	if (r == 0 && (j->match & ~(unsigned)MATCH_DEFAULT) != 0) {
+	if (r == 0 && (j->match & ~MATCH_ALL) != 0) {
 		bad = "match";
 		r = -EBADMSG;
 	}

@@ -160,7 +160,8 @@ static int add_sums(struct state *s)
 
 static int create_or_upgrade(struct state *s, int version)
 {
-	static const char *const steps[STATE_VERSION] = {[1] = STATE_UPGRADE_1};
+	static const char *const steps[STATE_VERSION] = {
+		[1] = STATE_UPGRADE_1, [2] = STATE_UPGRADE_2};
 	int r = 0;
 
 	if (version == 0)

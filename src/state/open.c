@@ -11,7 +11,7 @@
 #define ROW_COLUMNS                                                                            \
 	"uid, state, size, digest, fingerprint, flags, dest_uidvalidity, watermark, "          \
 	"dest_uid, "                                                                           \
-	"attempts, reason, held_under, held_what"
+	"attempts, reason, held_under, held_what, ours"
 
 #define ADVICE_DIRECTORY "check that the state directory is writable and has room"
 
@@ -19,14 +19,18 @@ static const char *const statements[ST_N] = {
 	[ST_FOLDERS] = "SELECT count(*) FROM folder",
 	[ST_FOLDER_GET] =
 		"SELECT id, origin_uidvalidity, origin_uidnext, origin_modseq, "
-		"origin_messages, dest_uidvalidity, dest_seen, uncertain_usec, complete "
+		"origin_messages, dest_uidvalidity, dest_seen, uncertain_usec, complete, "
+		"dest_modseq, dest_messages, rules, skipped "
 		"FROM folder WHERE origin = ?1 AND destination = ?2",
 	[ST_FOLDER_ADD] = "INSERT INTO folder (origin, destination) VALUES (?1, ?2)",
 	[ST_FOLDER_PUT] = "UPDATE folder SET origin_uidvalidity = ?2, origin_uidnext = ?3, "
 			  "origin_modseq = ?4, origin_messages = ?5, dest_uidvalidity = ?6, "
-			  "dest_seen = ?7, uncertain_usec = ?8, complete = ?9 WHERE id = ?1",
-	[ST_PUT] = "INSERT OR REPLACE INTO message (folder, " ROW_COLUMNS
-		   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+			  "dest_seen = ?7, uncertain_usec = ?8, complete = ?9, "
+			  "dest_modseq = ?10, dest_messages = ?11, rules = ?12, skipped = ?13 "
+			  "WHERE id = ?1",
+	[ST_PUT] =
+		"INSERT OR REPLACE INTO message (folder, " ROW_COLUMNS
+		") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
 	[ST_SETTLE] =
 		"UPDATE message SET state = ?3, dest_uid = ?4, attempts = ?5, reason = ?6 "
 		"WHERE folder = ?1 AND uid = ?2",

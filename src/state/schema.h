@@ -5,7 +5,7 @@
 /* "mmig" and the version of the schema, in the file's header. The rest of user_version is
  * file.c's. */
 #define STATE_APPLICATION_ID 0x6d6d6967
-#define STATE_VERSION        2
+#define STATE_VERSION        3
 
 /* Whose it is. */
 #define STATE_OWNER                                                                            \
@@ -35,6 +35,11 @@
 	" dest_seen INTEGER NOT NULL DEFAULT 0,"                                               \
 	" uncertain_usec INTEGER NOT NULL DEFAULT 0,"                                          \
 	" complete INTEGER NOT NULL DEFAULT 0,"                                                \
+	" dest_modseq INTEGER NOT NULL DEFAULT 0,"                                             \
+	" dest_messages INTEGER NOT NULL DEFAULT 0,"                                           \
+	" rules INTEGER NOT NULL DEFAULT 0,"                                                   \
+	" skipped TEXT NOT NULL DEFAULT '',"                                                   \
+	" retired INTEGER NOT NULL DEFAULT 0,"                                                 \
 	" UNIQUE (origin, destination)) STRICT;"                                               \
 	"CREATE TABLE message ("                                                               \
 	" folder INTEGER NOT NULL, uid INTEGER NOT NULL, state INTEGER NOT NULL,"              \
@@ -43,12 +48,13 @@
 	" watermark INTEGER NOT NULL, dest_uid INTEGER NOT NULL,"                              \
 	" attempts INTEGER NOT NULL, reason TEXT,"                                             \
 	" held_under INTEGER NOT NULL DEFAULT 0, held_what TEXT,"                              \
+	" ours INTEGER NOT NULL DEFAULT 0,"                                                    \
 	" PRIMARY KEY (folder, uid)) STRICT, WITHOUT ROWID;"                                   \
 	"CREATE INDEX message_dest ON message (folder, dest_uid) WHERE dest_uid > 0;"          \
 	"CREATE INDEX message_state ON message (folder, state) WHERE state <> 2;"              \
 	"CREATE INDEX message_held ON message (folder, held_under) WHERE held_under <> 0;"     \
 	"PRAGMA application_id = 1835886951;"                                                  \
-	"PRAGMA user_version = 2;"
+	"PRAGMA user_version = 3;"
 
 /* From version n to n + 1, in one transaction with all others that are needed. */
 #define STATE_UPGRADE_1                                                                        \
@@ -57,5 +63,14 @@
 	"ALTER TABLE message ADD COLUMN held_what TEXT;"                                       \
 	"CREATE INDEX message_held ON message (folder, held_under) WHERE held_under <> 0;"     \
 	"PRAGMA user_version = 2;"
+
+#define STATE_UPGRADE_2                                                                        \
+	"ALTER TABLE folder ADD COLUMN dest_modseq INTEGER NOT NULL DEFAULT 0;"                \
+	"ALTER TABLE folder ADD COLUMN dest_messages INTEGER NOT NULL DEFAULT 0;"              \
+	"ALTER TABLE folder ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"                      \
+	"ALTER TABLE folder ADD COLUMN skipped TEXT NOT NULL DEFAULT '';"                      \
+	"ALTER TABLE folder ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;"                    \
+	"ALTER TABLE message ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;"                      \
+	"PRAGMA user_version = 3;"
 
 #endif

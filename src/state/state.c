@@ -143,7 +143,12 @@ static int folder_read(struct state *s, const char *origin, const char *destinat
 			.dest_seen = (uint32_t)sqlite3_column_int64(st, 6),
 			.uncertain_usec = (uint64_t)sqlite3_column_int64(st, 7),
 			.complete = sqlite3_column_int(st, 8) != 0,
+			.dest_modseq = (uint64_t)sqlite3_column_int64(st, 9),
+			.dest_messages = (uint32_t)sqlite3_column_int64(st, 10),
+			.rules = (uint64_t)sqlite3_column_int64(st, 11),
 		};
+	if (rc == SQLITE_ROW)
+		skips_from_text((const char *)sqlite3_column_text(st, 12), ret->skipped);
 	(void)sqlite3_reset(st);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		return state_failed(s, "read a folder", reterr);
@@ -184,6 +189,7 @@ int state_folder_get(struct state *s, const char *origin, const char *destinatio
 
 int state_folder_put(struct state *s, const struct state_folder *f, struct mm_err *reterr)
 {
+	char skipped[SKIPS_TEXT_MAX];
 	sqlite3_stmt *st = s->st[ST_FOLDER_PUT];
 
 	(void)sqlite3_bind_int64(st, 1, f->id);
@@ -195,6 +201,10 @@ int state_folder_put(struct state *s, const struct state_folder *f, struct mm_er
 	(void)sqlite3_bind_int64(st, 7, f->dest_seen);
 	(void)sqlite3_bind_int64(st, 8, (sqlite3_int64)f->uncertain_usec);
 	(void)sqlite3_bind_int(st, 9, f->complete);
+	(void)sqlite3_bind_int64(st, 10, (sqlite3_int64)f->dest_modseq);
+	(void)sqlite3_bind_int64(st, 11, f->dest_messages);
+	(void)sqlite3_bind_int64(st, 12, (sqlite3_int64)f->rules);
+	(void)sqlite3_bind_text(st, 13, skips_to_text(f->skipped, skipped), -1, SQLITE_STATIC);
 	return run(s, ST_FOLDER_PUT, "write a folder", reterr);
 }
 
@@ -231,6 +241,7 @@ int state_put(struct state *s, int64_t folder, const struct state_row *row,
 	(void)sqlite3_bind_text(st, 12, row->reason, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_int64(st, 13, (sqlite3_int64)row->held_under);
 	(void)sqlite3_bind_text(st, 14, row->held_what, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int(st, 15, row->ours);
 	return run(s, ST_PUT, "write a message", reterr);
 }
 
@@ -301,6 +312,7 @@ static int row_read(sqlite3_stmt *st, struct state_row *ret)
 		.reason = (const char *)sqlite3_column_text(st, 10),
 		.held_under = (uint64_t)sqlite3_column_int64(st, 11),
 		.held_what = (const char *)sqlite3_column_text(st, 12),
+		.ours = sqlite3_column_int(st, 13) != 0,
 	};
 
 	if (sqlite3_column_bytes(st, 3) == MESSAGE_DIGEST_OCTETS) {

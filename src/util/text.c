@@ -201,6 +201,28 @@ char *text_fmt(const char *fmt, ...)
 	return r < 0 ? NULL : p;
 }
 
+int text_list_add(struct text_list *l, const char *s)
+{
+	char **v = reallocarray(l->v, l->n + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	l->v = v;
+	v[l->n] = text_dup(s);
+	if (!v[l->n])
+		return -ENOMEM;
+	l->n++;
+	return 0;
+}
+
+void text_list_done(struct text_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	*l = (struct text_list){0};
+}
+
 int text_set(char **p, const char *s)
 {
 	char *copy = NULL;

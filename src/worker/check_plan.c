@@ -49,7 +49,7 @@ static void count_place(void *userdata, const struct engine_place *p)
 
 static void check_map(struct checks *c, const struct job *job, const struct tally *t)
 {
-	bool cannot = t->n_new > 0 && !job->create;
+	bool cannot = t->n_new > 0 && !job->folders.create;
 	struct check_line l;
 
 	check_begin(&l, cannot || t->n_refused > 0 ? CHECK_WARN : CHECK_OK, NULL, "folder map",

@@ -65,8 +65,8 @@ static void test_defaults(void **state)
 	assert_false(j->dry_run);
 	assert_string_equal(j->state_dir, "/var/lib/mailmig");
 	assert_true(j->min_free_bytes == UINT64_C(1) << 30);
-	assert_true(j->subscribe);
-	assert_true(j->create);
+	assert_true(j->folders.subscribe);
+	assert_true(j->folders.create);
 	assert_int_equal(j->match, MATCH_DEFAULT);
 	assert_int_equal(j->connections, 4);
 	assert_int_equal(j->max_errors, 50);
@@ -210,8 +210,8 @@ static void test_every_account_key(void **state)
 	assert_non_null(a);
 	assert_false(a->enabled);
 	assert_string_equal(a->schedule, "Mon..Fri 22:00");
-	assert_false(a->job.subscribe);
-	assert_false(a->job.create);
+	assert_false(a->job.folders.subscribe);
+	assert_false(a->job.folders.create);
 	assert_false(a->job.repair);
 	assert_int_equal(a->job.match, MATCH_DATE | MATCH_SUBJECT);
 	assert_int_equal(a->job.connections, 16);

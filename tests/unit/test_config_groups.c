@@ -51,7 +51,7 @@ static void test_members(void **state)
 	assert_false(a->enabled);
 	assert_string_equal(a->job.account, "g/anna");
 	assert_int_equal(a->job.connections, 2);
-	assert_false(a->job.create);
+	assert_false(a->job.folders.create);
 	assert_string_equal(a->job.origin.host, "o");
 	assert_string_equal(a->job.origin.user, "anna");
 	assert_int_equal(a->job.origin.secret.kind, SECRET_INLINE);

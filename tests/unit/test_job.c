@@ -17,8 +17,8 @@ static void test_defaults(void **state)
 	assert_int_equal(j.kind, JOB_SYNC);
 	assert_false(j.dry_run);
 	assert_int_equal(j.min_free_bytes, 1 << 30);
-	assert_true(j.subscribe);
-	assert_true(j.create);
+	assert_true(j.folders.subscribe);
+	assert_true(j.folders.create);
 	assert_int_equal(j.match, MATCH_DEFAULT);
 	assert_int_equal(j.connections, 4);
 	assert_int_equal(j.max_errors, 50);
@@ -74,6 +74,18 @@ static void fill_endpoint(struct endpoint *e, size_t n)
 	e->daily_upload = n;
 }
 
+/* Where a job has lists of texts. */
+static const size_t lists[] = {
+	offsetof(struct job, folders.include), offsetof(struct job, folders.exclude),
+	offsetof(struct job, folders.map),     offsetof(struct job, folders.rewrite),
+	offsetof(struct job, flags.drop),      offsetof(struct job, flags.rename),
+};
+
+static struct text_list *list_of(const struct job *j, size_t i)
+{
+	return (void *)((uintptr_t)j + lists[i]);
+}
+
 static void fill_job(struct job *j, size_t n)
 {
 	job_init(j);
@@ -84,7 +96,22 @@ static void fill_job(struct job *j, size_t n)
 	j->min_free_bytes = INT64_MAX;
 	fill_endpoint(&j->origin, n);
 	fill_endpoint(&j->destination, n + 1);
-	j->subscribe = j->create = false;
+	j->folders.subscribe = j->folders.create = j->folders.automap = false;
+	j->folders.subscribed_only = true;
+	assert_int_equal(text_set(&j->folders.into, texts[n % ELEMENTS(texts)]), 0);
+	j->messages.max_age_usec = j->messages.min_size = INT64_MAX;
+	j->messages.min_age_usec = j->messages.max_size = 1;
+	assert_int_equal(text_set(&j->messages.since, "2024-12-31"), 0);
+	assert_int_equal(text_set(&j->messages.before, "2025-12-31"), 0);
+	assert_int_equal(text_set(&j->messages.search, "UNSEEN"), 0);
+	j->flags.mode = FLAGS_FIRST;
+	for (size_t i = 0; i < ELEMENTS(lists); i++)
+		for (size_t k = 0; k < i % 3; k++)
+			assert_int_equal(text_list_add(list_of(j, i), texts[1 + k]), 0);
+	j->propagate_deletes = j->recopy_deleted = true;
+	j->absence_percent = 0;
+	j->absence_messages = UINT32_MAX;
+	j->confirm_deletes = j->confirm_mapping = true;
 	j->match = MATCH_DATE | MATCH_SUBJECT;
 	j->connections = 1;
 	j->max_errors = UINT32_MAX;
@@ -139,8 +166,30 @@ static void assert_same_job(const struct job *a, const struct job *b)
 	assert_int_equal(a->min_free_bytes, b->min_free_bytes);
 	assert_same_endpoint(&a->origin, &b->origin);
 	assert_same_endpoint(&a->destination, &b->destination);
-	assert_int_equal(a->subscribe, b->subscribe);
-	assert_int_equal(a->create, b->create);
+	assert_int_equal(a->folders.subscribe, b->folders.subscribe);
+	assert_int_equal(a->folders.create, b->folders.create);
+	assert_int_equal(a->folders.automap, b->folders.automap);
+	assert_int_equal(a->folders.subscribed_only, b->folders.subscribed_only);
+	assert_same_text(a->folders.into, b->folders.into);
+	assert_int_equal(a->messages.max_age_usec, b->messages.max_age_usec);
+	assert_int_equal(a->messages.min_age_usec, b->messages.min_age_usec);
+	assert_same_text(a->messages.since, b->messages.since);
+	assert_same_text(a->messages.before, b->messages.before);
+	assert_int_equal(a->messages.min_size, b->messages.min_size);
+	assert_int_equal(a->messages.max_size, b->messages.max_size);
+	assert_same_text(a->messages.search, b->messages.search);
+	assert_int_equal(a->flags.mode, b->flags.mode);
+	for (size_t i = 0; i < ELEMENTS(lists); i++) {
+		assert_int_equal(list_of(a, i)->n, list_of(b, i)->n);
+		for (size_t k = 0; k < list_of(a, i)->n; k++)
+			assert_string_equal(list_of(a, i)->v[k], list_of(b, i)->v[k]);
+	}
+	assert_int_equal(a->propagate_deletes, b->propagate_deletes);
+	assert_int_equal(a->recopy_deleted, b->recopy_deleted);
+	assert_int_equal(a->absence_percent, b->absence_percent);
+	assert_int_equal(a->absence_messages, b->absence_messages);
+	assert_int_equal(a->confirm_deletes, b->confirm_deletes);
+	assert_int_equal(a->confirm_mapping, b->confirm_mapping);
 	assert_int_equal(a->match, b->match);
 	assert_int_equal(a->connections, b->connections);
 	assert_int_equal(a->max_errors, b->max_errors);
@@ -243,7 +292,7 @@ static void test_refuses_values(void **state)
 	static const struct {
 		const char *key, *value;
 	} rows[] = {
-		{"match", "16"},
+		{"match", "128"},
 		{"kind", "\"move\""},
 		{"run_id", "{\"hex\":\"4\"}"},
 		{"run_id", "{\"hex\":\"4x\"}"},
@@ -256,6 +305,7 @@ static void test_refuses_values(void **state)
 		{"connections", "null"},
 		{"log_level", "2147483648"},
 		{"origin", "null"},
+		{"folders", "null"},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {

@@ -116,6 +116,7 @@ static void test_held(void **state)
 	struct state_row row = row_of(1, ROW_HELD), got;
 	struct buf strings = {0};
 
+	row.ours = true;
 	row.held_under = UINT64_MAX - 1; /* all of its bits are kept */
 	row.held_what = "too-large";
 	row.flags = "";
@@ -131,6 +132,7 @@ static void test_held(void **state)
 	assert_int_equal(state_get(s, id, 1, &got, &strings, NULL), 1);
 	assert_row(&got, &row);
 	assert_true(got.held_under == UINT64_MAX - 1);
+	assert_true(got.ours);
 	assert_string_equal(got.held_what, "too-large");
 	assert_int_equal(count_held(s, id, 0), 1);
 	assert_int_equal(count_held(s, id, UINT64_MAX - 1), 0);
@@ -245,7 +247,11 @@ static void test_folders(void **state)
 				  .dest_uidvalidity = 4,
 				  .dest_seen = 5,
 				  .uncertain_usec = 6,
-				  .complete = true};
+				  .complete = true,
+				  .rules = UINT64_MAX - 1,
+				  .dest_modseq = INT64_MAX,
+				  .dest_messages = 4294967295,
+				  .skipped = {[SKIP_TOO_OLD] = 7, [SKIP_GONE] = 8}};
 	assert_int_equal(state_begin(s, NULL), 0);
 	assert_int_equal(state_folder_put(s, &a, NULL), 0);
 	assert_int_equal(state_commit(s, NULL), 0);
@@ -262,6 +268,10 @@ static void test_folders(void **state)
 	assert_int_equal(got.dest_seen, a.dest_seen);
 	assert_int_equal(got.uncertain_usec, a.uncertain_usec);
 	assert_int_equal(got.complete, a.complete);
+	assert_true(got.rules == a.rules);
+	assert_int_equal(got.dest_modseq, a.dest_modseq);
+	assert_int_equal(got.dest_messages, a.dest_messages);
+	assert_memory_equal(got.skipped, a.skipped, sizeof(a.skipped));
 	state_close(s);
 }
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <mailmig/parse.h>
+#include <mailmig/skip.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *words;
+} reasons[SKIP_N] = {
+	[SKIP_NOT_FOUND] = {"not-found", "not found by messages.search"},
+	[SKIP_TOO_OLD] = {"too-old", "too old"},
+	[SKIP_TOO_YOUNG] = {"too-young", "too young"},
+	[SKIP_TOO_SMALL] = {"too-small", "too small"},
+	[SKIP_TOO_LARGE] = {"too-large", "too large"},
+	[SKIP_OTHER_FOLDER] = {"other-folder", "in another folder"},
+	[SKIP_GONE] = {"gone", "deleted meanwhile"},
+};
+
+const char *skip_name(enum skip_reason r)
+{
+	return reasons[r].name;
+}
+
+const char *skip_words(enum skip_reason r)
+{
+	return reasons[r].words;
+}
+
+char *skips_to_text(const uint64_t counts[static SKIP_N], char buf[static SKIPS_TEXT_MAX])
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < SKIP_N; i++)
+		if (counts[i] > 0)
+			n += (size_t)snprintf(buf + n, SKIPS_TEXT_MAX - n, "%s%s=%" PRIu64,
+					      n ? " " : "", reasons[i].name, counts[i]);
+	return buf;
+}
+
+static void take(const char *s, size_t n, uint64_t counts[static SKIP_N])
+{
+	for (size_t i = 0; i < SKIP_N; i++) {
+		size_t len = strlen(reasons[i].name);
+
+		if (n > len && s[len] == '=' && memcmp(s, reasons[i].name, len) == 0)
+			(void)parse_u64(s + len + 1, n - len - 1, &counts[i]); /* or nothing */
+	}
+}
+
+void skips_from_text(const char *s, uint64_t counts[static SKIP_N])
+{
+	memset(counts, 0, SKIP_N * sizeof(*counts));
+	while (s && *s) {
+		size_t n = strcspn(s, " ");
+
+		take(s, n, counts);
+		s += n + strspn(s + n, " ");
+	}
+}
