@@ -276,6 +276,7 @@ void rules_account(struct check *c, const config_setting_t *entry,
 	rule_endpoint(c, entry, what, "origin", servers);
 	rule_endpoint(c, entry, what, "destination", servers);
 	rule_itself(c, entry, servers);
+	rules_messages(c, entry);
 }
 
 /* ---- groups ---- */
@@ -342,6 +343,7 @@ int rules_group(struct check *c, const config_setting_t *entry, const struct nam
 	needs(c, entry, "accounts_file", what, "accounts_file = \"FILE\"");
 	rule_doubled(c, entry, names, "group");
 	rule_group_name(c, entry);
+	rules_messages(c, entry);
 	rules.password[ORIGIN] = rule_group_side(c, entry, what, "origin", servers);
 	rules.password[DESTINATION] = rule_group_side(c, entry, what, "destination", servers);
 	rules.same_server = same_server(entry, servers);

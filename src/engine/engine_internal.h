@@ -4,6 +4,7 @@
 
 #include <mailmig/engine.h>
 #include <mailmig/folder.h>
+#include <mailmig/selection.h>
 #include <mailmig/seqset.h>
 #include <mailmig/state.h>
 #include <mailmig/store.h>
@@ -46,6 +47,7 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
+	uint64_t skipped_by[SKIP_N]; /* their sum is `skipped` */
 };
 
 /* A pair of connections with its thread. */
@@ -91,7 +93,11 @@ struct engine {
 	const char *folder;
 	struct throttle throttle;
 	uint64_t n_errors;
-	struct mm_err lack; /* dry run: it does not fit; code 0: it does */
+	struct selection select;     /* which messages, seen from the beginning of this run */
+	uint64_t rules;              /* folder_rules_hash() */
+	int64_t started_sec;         /* wall clock */
+	struct store_room plan_room; /* dry run with such rules: what the destination takes */
+	struct mm_err lack;          /* dry run: it does not fit; code 0: it does */
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
 	_Atomic uint64_t progress; /* of all pairs */
@@ -163,7 +169,15 @@ struct folder_work {
 	struct seqset given_up; /* of those: looked for once more, and not sent again */
 	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
-	bool incomplete;        /* the next run has to look at all of it again */
+	struct seqset found;    /* origin UIDs that messages.search found */
+	struct seqset out[SKIP_N]; /* origin UIDs that are left out, by reason */
+	bool narrowed;             /* some of them are not listed: SEARCH told their day */
+	uint64_t unlisted;         /* that many */
+	struct seqset listing; /* narrowed: origin UIDs to be listed, and not asked for yet */
+	int64_t ripens;        /* when the first is old enough; INT64_MAX: none */
+	bool was_complete;     /* when the pass began */
+	uint64_t asked;        /* searches begun */
+	bool incomplete;       /* the next run has to look at all of it again */
 	struct flag_changes *flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
@@ -181,6 +195,31 @@ int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,
 			 struct mm_err *reterr);
 /* Write down what is remembered of the pair (pair->sf). */
 int save_folder(struct folder_work *w, struct mm_err *reterr);
+
+/* This message of the origin is not copied; it is counted under the reason. */
+int folder_leave_out(struct folder_work *w, enum skip_reason why, uint32_t uid,
+		     struct mm_err *reterr);
+
+/* ---- select.c: messages.* ---- */
+/* A number for all rules of the configuration that decide what is done in a folder: under
+ * another one a folder is looked at although nothing has changed in it. */
+uint64_t folder_rules_hash(const struct job *j, const struct selection *s);
+/* Ask the origin's server about its messages, behind the command that enters the folder. After
+ * it nothing else may be asked there if there are many questions: *ret_more. */
+int select_begin(struct folder_work *w, bool *ret_more, struct mm_err *reterr);
+/* Take the answers, before anything else is read there. */
+int select_end(struct folder_work *w, struct mm_err *reterr);
+/* What has to be listed of the folder as it was entered, when its rows belong to its UIDs; then
+ * go on asking for that. */
+int select_listing(struct folder_work *w, struct mm_err *reterr);
+int select_read(struct folder_work *w, unsigned want, struct mm_err *reterr);
+/* Is all of the folder listed or known to be left out? Else -EAGAIN: list all of it. */
+int select_check(struct folder_work *w, struct mm_err *reterr);
+/* SELECTION_TAKE or enum skip_reason. */
+int select_message(struct folder_work *w, const struct message *m);
+/* Messages of a folder that was not looked at, and of one that was. */
+void select_recall(struct pair *p);
+void select_count(struct folder_work *w);
 
 /* ---- read.c ---- */
 /* Read the messages of a set in commands of bearable length; fn gets each that belongs to it

@@ -9,11 +9,14 @@
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
  */
-static bool is_unchanged(const struct pair *p)
+static bool is_unchanged(const struct engine *e, const struct pair *p)
 {
 	const struct folder_status *o = &p->origin_status;
 	const struct state_folder *sf = &p->sf;
 
+	/* Other rules, or a message that was too young and is no more. */
+	if (sf->rules != e->rules || (sf->ripens && e->started_sec >= sf->ripens))
+		return false;
 	return sf->complete && o->known && o->modseq != 0 && o->modseq == sf->origin_modseq &&
 	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
 	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
@@ -125,7 +128,7 @@ static int remember(struct lane *l, struct mm_err *reterr)
 			return r;
 		r = held_recall(l, p, reterr);
 		if (r == 0)
-			r = is_unchanged(p) ? held_is_quiet(e, p, reterr) : 0;
+			r = is_unchanged(e, p) ? held_is_quiet(e, p, reterr) : 0;
 		if (r < 0)
 			return r;
 		p->unchanged = r > 0;

@@ -132,6 +132,12 @@ struct imap_id {
 };
 int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id *ret);
 
+/* SEARCH or ESEARCH (RFC 4731): the UIDs found, none perhaps; set is emptied first. tag: of the
+ * command it belongs to, p NULL where it does not tell. -EPROTO also for ESEARCH with message
+ * numbers. */
+int imap_parse_search(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_tag,
+		      struct seqset *set);
+
 /* VANISHED [(EARLIER)] uid-set (RFC 7162 §3.2.10): set is emptied first. */
 int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set);
 

@@ -39,6 +39,7 @@
 	" dest_messages INTEGER NOT NULL DEFAULT 0,"                                           \
 	" rules INTEGER NOT NULL DEFAULT 0,"                                                   \
 	" skipped TEXT NOT NULL DEFAULT '',"                                                   \
+	" ripens INTEGER NOT NULL DEFAULT 0,"                                                  \
 	" retired INTEGER NOT NULL DEFAULT 0,"                                                 \
 	" UNIQUE (origin, destination)) STRICT;"                                               \
 	"CREATE TABLE message ("                                                               \
@@ -69,6 +70,7 @@
 	"ALTER TABLE folder ADD COLUMN dest_messages INTEGER NOT NULL DEFAULT 0;"              \
 	"ALTER TABLE folder ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"                      \
 	"ALTER TABLE folder ADD COLUMN skipped TEXT NOT NULL DEFAULT '';"                      \
+	"ALTER TABLE folder ADD COLUMN ripens INTEGER NOT NULL DEFAULT 0;"                     \
 	"ALTER TABLE folder ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;"                    \
 	"ALTER TABLE message ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;"                      \
 	"PRAGMA user_version = 3;"
