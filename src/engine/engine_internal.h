@@ -204,10 +204,11 @@ int folder_leave_out(struct folder_work *w, enum skip_reason why, uint32_t uid,
 /* A number for all rules of the configuration that decide what is done in a folder: under
  * another one a folder is looked at although nothing has changed in it. */
 uint64_t folder_rules_hash(const struct job *j, const struct selection *s);
-/* Ask the origin's server about its messages, behind the command that enters the folder. After
- * it nothing else may be asked there if there are many questions: *ret_more. */
-int select_begin(struct folder_work *w, bool *ret_more, struct mm_err *reterr);
-/* Take the answers, before anything else is read there. */
+/* Ask the origin's server about its messages, behind the command that enters the folder: w->asked
+ * so many times. */
+int select_begin(struct folder_work *w, struct mm_err *reterr);
+/* Take the answers. A listing that was asked for behind them could come before them (Dovecot does
+ * both at once). */
 int select_end(struct folder_work *w, struct mm_err *reterr);
 /* What has to be listed of the folder as it was entered, when its rows belong to its UIDs; then
  * go on asking for that. */

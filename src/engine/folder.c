@@ -99,17 +99,15 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 {
 	struct lane *l = w->lane;
 	struct pair *p = w->pair;
-	bool later = false;
 	int r;
 
 	r = store_enter_begin(l->destination, p->destination_raw, true, reterr);
 	if (r == 0)
 		r = store_enter_begin(l->origin, p->origin_raw, false, reterr);
 	if (r == 0)
-		r = select_begin(w, &later, reterr);
-	later = later || w->narrowed;
+		r = select_begin(w, reterr);
 	w->eager = may_be_eager(w);
-	if (r == 0 && !later)
+	if (r == 0 && !w->asked)
 		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
 				     since, reterr);
 	/* New messages are news whatever their mod-sequence: none is missed for a mark that ran
@@ -123,7 +121,7 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = store_enter_end(l->origin, &w->origin, reterr);
 	if (r == 0)
 		r = select_end(w, reterr);
-	if (r == 0 && later && !w->narrowed)
+	if (r == 0 && w->asked && !w->narrowed)
 		r = store_read_range(l->origin, 1, 0, scan_wants(w), 0, reterr);
 	if (r < 0)
 		return r;

@@ -143,16 +143,10 @@ static int ask(struct folder_work *w, uint64_t *asked, uint64_t answered, struct
 	return r;
 }
 
-int select_begin(struct folder_work *w, bool *ret_more, struct mm_err *reterr)
+int select_begin(struct folder_work *w, struct mm_err *reterr)
 {
-	struct store_search what;
-	enum question q;
-	int r;
-
 	w->narrowed = may_narrow(w);
-	r = ask(w, &w->asked, 0, reterr);
-	*ret_more = nth_search(w, w->asked, &q, &what);
-	return r;
+	return ask(w, &w->asked, 0, reterr);
 }
 
 /* ---- answers ---- */
