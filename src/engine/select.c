@@ -15,8 +15,8 @@
 
 /* Below it the listing (some 100 octets for each) takes no longer than the round trip more. */
 #define NARROW_MESSAGES 500
-/* Holes in the listing: beyond it all of it is shorter than its commands. */
-#define NARROW_RANGES 500
+/* Pieces of the listing: more of them do not go into one command. */
+#define NARROW_RANGES 200
 /* UIDs that one answer may name: each takes 11 octets at most of a line that has 1 MiB. */
 #define SEARCH_UIDS 80000
 /* Questions in flight. */

@@ -12,7 +12,10 @@ import pytest
 from harness.changes import forget_uids
 from harness.dovecot import Dovecot
 from harness.imapclient import fingerprint
+from harness.mailmig import Mailmig, server_entry
+from harness.pair import Pair
 from harness.proxy import Proxy
+from harness.quirky import Quirky, Script
 
 UTC = datetime.timezone.utc
 
@@ -379,6 +382,57 @@ def test_large_folder_is_not_listed(make_pair, origin, request):
     done = run(pair)
     n = 600 - 25 - 11 * 24
     assert buckets(done) == (n, 50, 601 - 50 - n, 0, {"too-young": 601 - 50 - n})
+
+
+LARGE = 510
+
+
+@pytest.fixture(scope="module")
+def large(origin, destination):
+    """A folder large enough for SEARCH: 10 messages of 1 January 2024 and later."""
+    with Mailmig() as mm:
+        box = Mailbox(Pair(mm, origin, destination, "large"))
+        first = int(datetime.datetime(2024, 1, 1, tzinfo=UTC).timestamp())
+        with box.pair.at_origin() as client:
+            for i in range(LARGE):
+                box.add(client, "m%d" % i, stamp(first + (i - LARGE + 10) * 3600))
+        yield box
+
+
+# What the server answers when it is asked for messages before 31 December (all but 34); what of
+# the 510 is then listed (None: all).
+@pytest.mark.parametrize("script, listed", [
+    ([], "477:510"),
+    (["edit TAG \"[^\"]* => TAG \"another", "pass"], None),
+    (["send * ESEARCH (TAG \"$tag\") UID", "send $tag OK nothing"], "1:510"),
+    (["send * SEARCH", "send $tag OK nothing"], "1:510"),
+    (["send $tag OK nothing"], None),
+    (["send $tag NO [UNAVAILABLE] not now"], None),
+    (["send $tag BAD what"], None),
+    (["send * ESEARCH (TAG \"$tag\") UID ALL 1:100,200:300", "send $tag OK"], "101:199,301:510"),
+    (["count 230 * SEARCH 9$i\\r\\n", "send $tag OK"], None),   # UIDs that do not exist
+    (["send * SEARCH 0", "send $tag OK"], None),
+    (["send * ESEARCH (TAG \"$tag\") UID ALL 1:476,511", "send $tag OK"], None),
+    (["send * ESEARCH (TAG \"$tag\") UID ALL 1:4294967295", "send $tag OK"], None),
+    (["send * SEARCH " + " ".join(str(i) for i in range(1, 477, 2)), "send $tag OK"], None),
+    (["send * SEARCH " + " ".join(str(i) for i in range(476, 0, -3)), "send $tag OK"], "1,3:4,6:7,"),
+], ids=["right", "another", "none", "none-plain", "ok", "no", "bad", "fewer", "foreign", "zero", "one-more", "all",
+        "holes", "every-third"])
+def test_large_folder_of_a_bad_server(large, script, listed):  # pylint: disable=redefined-outer-name
+    """Whatever it says: what is copied and why the rest is left out is the same."""
+    lines = ["on UID SEARCH .*BEFORE", *script] if script else []
+    with Quirky(large.pair.origin, Script(lines)) as bad:
+        mm = large.pair.mm
+        mm.servers[0] = server_entry("origin", bad, "none")
+        mm.wrapper = ["env", "TZ=UTC0"]
+        rule(large.pair, since="2024-01-01")
+        code, _, done = mm.run_json(large.pair.account, args=("--dry-run", "--local"))
+        assert code == 0, done
+        assert buckets(done) == (10, 0, LARGE - 10, 0, {"too-old": LARGE - 10})
+        fetched = [h.split(" ", 1)[1] for h in bad.heard if " UID FETCH " in h]
+        assert sum("SEARCH" in h for h in bad.heard) == 1
+        assert fetched[0].startswith("UID FETCH " + (listed or "1:*")), fetched
+        assert len(fetched) == 1
 
 
 # ---- what a person sees ----
