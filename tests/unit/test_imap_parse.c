@@ -564,50 +564,6 @@ static void test_id_of_many(void **state)
 
 /* ---- sets ---- */
 
-static void test_vanished(void **state)
-{
-	static const struct {
-		const char *in;
-		bool earlier;
-		const char *set; /* NULL: refused */
-	} rows[] = {
-		{"1:3,7", false, "1:3,7"},
-		{"(EARLIER) 5", true, "5"},
-		{"(earlier) 9:5", true, "5:9"},
-		{"(EARLIER)  1:4294967295", true, "1:4294967295"},
-		{"(EARLIER)", false, NULL},
-		{"(EARLIER) ", true, NULL},
-		{"", false, NULL},
-		{"1:*", false, NULL},
-		{"0", false, NULL},
-		{"all", false, NULL},
-	};
-
-	for (size_t i = 0; i < ELEMENTS(rows); i++) {
-		struct imap_framer f = {0};
-		struct seqset set = {0};
-		struct buf text = {0};
-		struct imap_resp r;
-		char line[256];
-		bool earlier;
-		int n = snprintf(line, sizeof(line), "* VANISHED %s\r\n", rows[i].in);
-
-		print_message("%s", line);
-		assert_int_equal(seqset_add(&set, 77, 77), 0); /* emptied by the call */
-		assert_int_equal(respond(&f, line, (size_t)n, &r), 0);
-		assert_int_equal(imap_parse_vanished(&r, &earlier, &set),
-				 rows[i].set ? 0 : -EPROTO);
-		if (rows[i].set) {
-			assert_int_equal(earlier, rows[i].earlier);
-			assert_int_equal(seqset_format(&set, &text), 0);
-			assert_string_equal(buf_str(&text), rows[i].set);
-		}
-		seqset_done(&set);
-		buf_done(&text);
-		imap_framer_done(&f);
-	}
-}
-
 static void test_appenduid(void **state)
 {
 	static const struct {
@@ -660,8 +616,7 @@ int main(void)
 		cmocka_unit_test(test_long_strings), cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_list),         cmocka_unit_test(test_status),
 		cmocka_unit_test(test_id),           cmocka_unit_test(test_id_of_many),
-		cmocka_unit_test(test_namespace),    cmocka_unit_test(test_vanished),
-		cmocka_unit_test(test_appenduid),
+		cmocka_unit_test(test_namespace),    cmocka_unit_test(test_appenduid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
