@@ -90,7 +90,7 @@ uint64_t imap_caps_hash(const struct imap *c);
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */
-/* What was received compressed made no sense: try again without. */
+/* It broke when compression had begun, and it may be the reason: try again without. */
 bool imap_garbled(const struct imap *c);
 
 /* By the greeting, and by the answer to ID, which comes with the first answers after the login.
