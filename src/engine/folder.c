@@ -224,11 +224,6 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	if (seqset_add(&w->fresh, m->uid, m->uid) < 0)
 		return mm_err_oom(reterr);
 	w->fresh_bytes += m->size;
-	if (e->job->dry_run) {
-		_cleanup_(buf_done) struct buf kept = {0};
-
-		return unkept_filter(w, m->flags, &kept, reterr); /* what is lost is told */
-	}
 	return 0;
 }
 

@@ -5,11 +5,11 @@ over before; what the destination cannot keep."""
 
 import itertools
 import random
+import re
 
 import pytest
 
 from harness import corpus
-from harness.pair import Pair
 from harness.proxy import Proxy
 from harness.quirky import Quirky, Script
 
@@ -217,15 +217,111 @@ def test_idle_runs_cost_the_same(make_pair, mm, proxied):
     assert abs(trips[1][1] - trips[0][1]) < 50 # numbers have more digits
 
 
-@pytest.fixture
-def quirky(request, make_pair, mm, destination, ca):
-    """A pair whose destination does what a script says: make(lines, **account keys)."""
-    made = {}
+# ---- what the destination cannot keep ----
 
-    def make(lines, **keys):
-        server = Quirky(destination, Script(lines))
-        request.addfinalizer(server.stop)
-        made["pair"] = make_pair(via_destination=server, **keys)
-        return made["pair"], server
+class Site:
+    """An account whose destination does what a script says, another one in each run."""
+
+    def __init__(self, make_pair, destination, **keys):
+        self.far = Quirky(destination, Script([]))
+        self.pair = make_pair(via_destination=self.far, limits={"connections": 1}, **keys)
+
+    def run(self, lines, *args):
+        """One run: the `done` event, the notes about flags, the STOREs and APPENDs."""
+        self.far.script = Script(lines)
+        self.far.heard.clear()
+        self.pair.mm.write_config()
+        code, events, done = self.pair.mm.run_json(self.pair.account, args=("--local", *args))
+        assert code == 0, done
+        notes = [e["text"] for e in events
+                 if e.get("event") == "log" and "cannot keep" in e["text"]]
+        return done, notes, [h for h in self.far.heard if re.search("UID STORE", h)]
+
+
+@pytest.fixture
+def site(request, make_pair, destination):
+    def make(**keys):
+        made = Site(make_pair, destination, **keys)
+        request.addfinalizer(made.far.stop)
+        return made
 
     return make
+
+
+LIMITED = [r"edit PERMANENTFLAGS \([^)]*\) => PERMANENTFLAGS (\\Seen \\Flagged Known)"]
+
+
+@pytest.mark.parametrize("mode", ["merge", "origin", "first"])
+def test_keywords_that_are_not_permitted(mode, site):
+    """Left off, told once for each folder and keyword, and set in no run."""
+    s = site(flags={"mode": mode})
+    with s.pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 3, flags=("\\Seen", "odd", "Known"))
+        corpus.simple(ours, "Other", 1, first=10, flags=("odd",))
+    done, notes, _ = s.run(LIMITED)
+    assert done["copied"] == 4 and len(notes) == 2 and all("odd" in n for n in notes)
+    assert not any("Known" in n or "Seen" in n for n in notes)
+    for _ in range(3):
+        done, notes, stores = s.run(LIMITED)
+        assert (done["flags_updated"], notes, stores) == (0, [], [])
+    with s.pair.at_destination() as theirs:
+        assert flags(theirs) == 3 * [{"\\Seen", "Known"}]
+    # More of the same is nothing new; another keyword is.
+    with s.pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 1, first=20, flags=("odd",))
+        assert s.run(LIMITED)[1] == []
+        corpus.simple(ours, "INBOX", 1, first=30, flags=("odd", "stranger"))
+        ours.store("INBOX", ours.messages("INBOX")[0].uid, "+FLAGS", "later")
+    done, notes, stores = s.run(LIMITED)
+    assert len(notes) == 1 and "stranger" in notes[0] and "odd" not in notes[0]
+    assert ("later" in notes[0]) == (mode != "first") and stores == []
+    assert done["flags_updated"] == 0
+    done, notes, stores = s.run(LIMITED)
+    assert (done["flags_updated"], notes, stores) == (0, [], [])
+
+
+def test_keywords_that_are_not_kept(site):
+    """The destination says yes to a keyword and forgets it: where the origin's flags win it would
+    be set again in each run, were it not found out."""
+    s = site(flags={"mode": "origin"})
+    forgets = [r"edit ( ?)\bghost\b => "]
+    with s.pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 2, flags=("\\Seen", "ghost"))
+    assert s.run(forgets)[0]["copied"] == 2
+    done, notes, stores = s.run(forgets)
+    assert len(stores) == 1 and len(notes) == 1 and "ghost" in notes[0]
+    for _ in range(2):
+        done, notes, stores = s.run(forgets)
+        assert (done["flags_updated"], notes, stores) == (0, [], [])
+    # Asked to, it tries again; the server has learned it.
+    done, notes, stores = s.run([], "--retry-held")
+    assert (done["flags_updated"], notes, stores) == (0, [], [])
+
+
+def mark(client, n, *add):
+    """As Client.store(), without the CLOSE that would expunge."""
+    client.select("INBOX")
+    uid = client.messages("INBOX")[n].uid
+    client.select("INBOX")
+    client.command("UID", "STORE", str(uid), "+FLAGS.SILENT", "(%s)" % " ".join(add),
+                   responses="FETCH")
+    client.command("UNSELECT")
+    client.imap.state = "AUTH"
+
+
+@pytest.mark.parametrize("mode", ["merge", "origin"])
+def test_deleted_never_travels(mode, make_pair, mm):
+    """A message marked \\Deleted is copied without the mark, which nobody sets or removes later."""
+    pair = make_pair(flags={"mode": mode})
+    with pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 1, flags=("\\Deleted",))
+        corpus.simple(ours, "INBOX", 1, first=10)
+    mm.start()
+    assert pair.run()["copied"] == 2
+    with pair.at_origin() as ours, pair.at_destination() as theirs:
+        assert flags(theirs) == [set(), set()]
+        mark(ours, 1, "\\Deleted", "\\Seen")
+        mark(theirs, 0, "\\Deleted")
+        assert pair.run()["flags_updated"] == 1
+        assert flags(theirs) == [{"\\Deleted"}, {"\\Seen"}]
+        assert pair.run()["flags_updated"] == 0

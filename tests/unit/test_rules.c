@@ -6,7 +6,8 @@
 /* Every rule makes another number, and none makes none. */
 static void test_flags(void **state)
 {
-	static char *const lists[][3] = {{"a"}, {"b"}, {"a", "b"}, {"b", "a"}, {"ab"}, {"A"}};
+	static const char *const lists[][3] = {{"a"},      {"b"},  {"a", "b"},
+					       {"b", "a"}, {"ab"}, {"A"}};
 	uint64_t seen[32] = {0};
 	size_t n = 1; /* 0: none */
 	struct job j;
