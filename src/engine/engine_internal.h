@@ -69,6 +69,7 @@ struct engine {
 	const struct secret *origin_secret, *destination_secret;
 	const struct engine_hooks *hooks;
 	struct state *state;
+	uint64_t rules; /* folder_rules_hash() of the job */
 	char *spool_dir;
 	struct spool_pool *pool; /* bodies of all lanes */
 	int cancel_fd;           /* eventfd: every wait ends */
@@ -110,6 +111,12 @@ enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row,
 /* How long to wait before the n-th attempt (from 1). */
 uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
 
+/* ---- rules.c: pure ---- */
+
+/* A number for all rules of the account that decide what becomes of a folder's messages and
+ * their flags; 0: there are none. */
+uint64_t folder_rules_hash(const struct job *j);
+
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
 int survey(struct lane *l, struct mm_err *reterr);
@@ -146,6 +153,14 @@ int lane_try_again(struct lane *l, struct mm_err *err);
  * (not_before_usec is set). */
 int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
 
+/* What the destination's folder cannot keep (canonical texts). */
+struct unkept {
+	struct buf told;   /* a person was told of these, by this run or before; */
+	struct buf before; /* by earlier ones alone */
+	struct buf silent; /* it took these without a word */
+	bool recalled, changed;
+};
+
 /* What the steps of one folder share. */
 struct folder_work {
 	struct lane *lane;
@@ -165,6 +180,10 @@ struct folder_work {
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	struct flag_changes *flags;
+	struct unkept unkept;
+	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */
+	struct seqset compared;   /* destination UIDs whose flags were looked at */
+	struct seqset flag_later; /* origin UIDs to be \Flagged when they are there */
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
@@ -183,6 +202,8 @@ int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,
 int save_folder(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- read.c ---- */
+/* store_read_next() of the origin, with the flags as the account's rules make them. */
+int read_origin_next(struct folder_work *w, struct message *m, struct mm_err *reterr);
 /* Read the messages of a set in commands of bearable length; fn gets each that belongs to it
  * and may take members of m over. */
 typedef int (*message_fn)(void *userdata, struct message *m, struct mm_err *reterr);
@@ -219,11 +240,29 @@ int renumber_recall(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagsync.c ---- */
 struct flag_changes *flag_changes_free(struct flag_changes *f);
-/* Note that origin uid has now these flags instead of `old`, for the destination's dest_uid.
- * Sent when many have come together. */
-int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, const char *old,
-		     const char *now, struct mm_err *reterr);
+struct flag_change {
+	uint32_t uid, dest_uid;
+	const char *base;  /* the origin's flags that were carried over last */
+	const char *now;   /* and those it has */
+	const char *there; /* the destination's; NULL: not known */
+	bool late;         /* belongs to the copy: whatever the mode, and not counted */
+};
+/* What follows from it for the destination, by flags.mode. Sent when many have come together:
+ * nothing may be read from the destination meanwhile. */
+int flag_changes_add(struct folder_work *w, const struct flag_change *c, struct mm_err *reterr);
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
+
+/* ---- flagback.c: the destination's side of flags ---- */
+/* flags.mode "origin": what was changed at the destination since the last run. */
+int flags_bring_back(struct folder_work *w, struct mm_err *reterr);
+/* What of `flags` the folder can keep, into kept (empty); the rest will be told. */
+int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
+		  struct mm_err *reterr);
+/* These were refused, or (silent) accepted and not kept. */
+int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr);
+/* Tell what is news, once, and write it down. */
+void unkept_tell(struct folder_work *w);
+void unkept_done(struct unkept *u);
 
 /* ---- transfer.c ---- */
 #define TRANSFER_WANTS (STORE_WANT_FLAGS | STORE_WANT_DATE | STORE_WANT_SIZE | STORE_WANT_BODY)
