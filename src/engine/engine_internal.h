@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "absence.h"
 #include "match.h"
 #include "throttle.h"
 
@@ -44,6 +45,13 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
+
+	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
+	struct seqset gone;          /* origin UIDs of messages that are no longer there */
+	struct absence_view absence; /* of them */
+	struct absence_look look;    /* the origin, when they were not listed */
+	bool complete_but;           /* nothing else is left to do in it */
+	uint64_t deleted;
 };
 
 /* A pair of connections with its thread. */
@@ -73,17 +81,20 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
+	size_t n_listed; /* folders of the origin, with those that are no pair's */
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	_Atomic bool rewriting; /* the destination changed a message in this run */
-	unsigned connected;     /* sides to which the first lane is connected */
-	unsigned logins;        /* sides that were logged in to */
-	bool surveyed;          /* the queue is filled: lanes that connected early may begin */
-	bool ending;            /* the job is over for all lanes */
+	_Atomic bool rewriting;  /* the destination changed a message in this run */
+	_Atomic bool renumbered; /* UIDs of a folder lost their meaning in it */
+	_Atomic bool braked;     /* too much is gone: a person has to confirm it */
+	unsigned connected;      /* sides to which the first lane is connected */
+	unsigned logins;         /* sides that were logged in to */
+	bool surveyed;           /* the queue is filled: lanes that connected early may begin */
+	bool ending;             /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -171,6 +182,7 @@ struct folder_work {
 	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
+	bool narrowed;          /* not all of the origin's messages were asked for */
 	struct flag_changes *flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
@@ -223,6 +235,25 @@ int renumber_origin(struct folder_work *w, struct mm_err *reterr);
 int renumber_destination(struct folder_work *w, struct mm_err *reterr);
 /* Messages to be copied that are old ones under new UIDs take their rows back. */
 int renumber_recall(struct folder_work *w, struct mm_err *reterr);
+
+/* ---- prune.c: what is deleted at the origin ---- */
+/* The origin was listed, since a mark (0: all of it): note what is gone from it. */
+int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr);
+/* All folders are copied: delete what is due. Uses lane 0. */
+int prune(struct engine *e, struct mm_err *reterr);
+
+/* ---- recopy.c: what was deleted at the destination ---- */
+/* With recopy_deleted: may something be gone from the pair's destination, as it is now? */
+bool recopy_is_due(const struct engine *e, const struct pair *p,
+		   const struct folder_status *destination);
+/* Forget the rows of what is gone there: it is new then. Both folders are entered, and the
+ * origin is being listed, since a mark (0: all of it). */
+int recopy_forget(struct folder_work *w, uint64_t since, struct mm_err *reterr);
+
+/* ---- rules.c ---- */
+/* A number for the rules of the configuration that decide what becomes of a folder's messages:
+ * with another one a folder is looked at in full. Never 0. */
+uint64_t folder_rules_hash(const struct job *j);
 
 /* ---- flagsync.c ---- */
 struct flag_changes *flag_changes_free(struct flag_changes *f);

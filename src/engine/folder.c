@@ -35,14 +35,20 @@ static bool is_replaced(const struct folder_work *w)
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
-static uint64_t since_mark(const struct pair *p)
+static uint64_t since_mark(const struct engine *e, const struct pair *p)
 {
 	const struct state_folder *sf = &p->sf;
 	const struct folder_status *o = &p->origin_status;
 
 	if (!sf->complete || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext)
+	    o->uidnext < sf->origin_uidnext || sf->rules != folder_rules_hash(e->job))
+		return 0;
+	/* Where something is missing all has to be known. */
+	if (e->job->propagate_deletes &&
+	    absence_may_be(sf->origin_messages, sf->origin_uidnext, o))
+		return 0;
+	if (recopy_is_due(e, p, &p->destination_status))
 		return 0;
 	return sf->origin_modseq;
 }
@@ -350,6 +356,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 
 	if (!renumbered && !replaced)
 		return 0;
+	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
@@ -419,9 +426,13 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
+	sf->dest_messages =
+		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
+	sf->rules = folder_rules_hash(w->lane->engine->job);
 	/* What is held has its rows, and needs no listing to be remembered. */
-	sf->complete =
+	p->complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
+	sf->complete = p->complete_but && p->gone.n == 0;
 	return save_folder(w, reterr);
 }
 
@@ -450,6 +461,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = rebind(w, reterr);
 	if (r == 0 && w->eager && w->destination.status.messages > 0)
 		r = not_eager(w, reterr);
+	if (r == 0)
+		r = recopy_forget(w, since, reterr);
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
@@ -476,6 +489,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	/* What the server has and did not send is asked for by a pass with a listing. */
 	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
 		w->incomplete = p->crowded = true;
+	if (r == 0)
+		r = prune_note(w, since, reterr);
 	if (r == 0)
 		r = remember(w, reterr);
 	return r;
@@ -524,7 +539,7 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
 	bool crowded = p->crowded;
 	int r;
 
-	r = sync_once(l, p, since_mark(p), reterr);
+	r = sync_once(l, p, since_mark(l->engine, p), reterr);
 	if (r == -EAGAIN && reterr->scope == MM_SCOPE_FOLDER && !p->recounted) {
 		p->recounted = true;
 		r = sync_once(l, p, 0, reterr);

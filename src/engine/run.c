@@ -287,6 +287,7 @@ static void report_folder(struct engine *e, const struct pair *p)
 		.skipped = p->skipped,
 		.failed = p->failed,
 		.flags_updated = p->flags_updated,
+		.deleted = p->deleted,
 		.bytes = p->bytes,
 		.bytes_total = p->origin_status.bytes,
 		.created = !p->exists,
@@ -335,6 +336,7 @@ static void sum_up(struct engine *e, struct run_summary *s)
 		s->skipped += p->skipped;
 		s->failed += p->failed;
 		s->flags_updated += p->flags_updated;
+		s->deleted += p->deleted;
 		s->bytes += p->bytes;
 		report_folder(e, p);
 	}
@@ -372,6 +374,9 @@ static void conclude(struct engine *e, struct run_summary *s, int r, struct mm_e
 		else if (!is_told(s, err->text))
 			(void)run_summary_add_error(s, NULL, 0, err->cls, err->text,
 						    err->advice);
+	} else if (atomic_load(&e->braked)) {
+		s->result = RUN_PARTIAL;
+		s->exit_code = mm_class_exit_code(MM_CLASS_SAFETY);
 	} else if (e->n_errors > 0 || s->failed > 0) {
 		s->result = RUN_PARTIAL;
 		s->exit_code = 1;
@@ -398,6 +403,8 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 		err = e->lack;
 		r = err.code;
 	}
+	if (r == 0)
+		r = prune(e, &err);
 	release_lanes(e, true);
 	join_lanes(e);
 	if (r < 0 && engine_cancelled(e) && err.cls == MM_CLASS_CANCELLED)

@@ -9,16 +9,18 @@
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
  */
-static bool is_unchanged(const struct pair *p)
+static bool is_unchanged(const struct engine *e, const struct pair *p)
 {
 	const struct folder_status *o = &p->origin_status;
 	const struct state_folder *sf = &p->sf;
 
-	return sf->complete && o->known && o->modseq != 0 && o->modseq == sf->origin_modseq &&
+	return sf->complete && sf->rules == folder_rules_hash(e->job) && o->known &&
+	       o->modseq != 0 && o->modseq == sf->origin_modseq &&
 	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
 	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
 	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
-	       p->destination_status.uidnext >= sf->dest_seen;
+	       p->destination_status.uidnext >= sf->dest_seen &&
+	       !recopy_is_due(e, p, &p->destination_status);
 }
 
 /* Two folders of one name in the origin's list would be copied into each other. */
@@ -125,7 +127,7 @@ static int remember(struct lane *l, struct mm_err *reterr)
 			return r;
 		r = held_recall(l, p, reterr);
 		if (r == 0)
-			r = is_unchanged(p) ? held_is_quiet(e, p, reterr) : 0;
+			r = is_unchanged(e, p) ? held_is_quiet(e, p, reterr) : 0;
 		if (r < 0)
 			return r;
 		p->unchanged = r > 0;
@@ -156,6 +158,7 @@ static int look(struct lane *l, struct mm_err *reterr)
 			&e->n_pairs);
 	if (r < 0)
 		return mm_err_oom(reterr);
+	e->n_listed = origin.n;
 	r = check_distinct(e);
 	if (r == 0)
 		r = remember(l, reterr);
