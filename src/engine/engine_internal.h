@@ -77,6 +77,7 @@ struct engine {
 	const struct secret *origin_secret, *destination_secret;
 	const struct engine_hooks *hooks;
 	struct state *state;
+	uint64_t rules; /* folder_rules_hash() of the job */
 	char *spool_dir;
 	struct spool_pool *pool; /* bodies of all lanes */
 	int cancel_fd;           /* eventfd: every wait ends */
@@ -120,6 +121,12 @@ enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row,
 			   uint32_t attempts);
 /* How long to wait before the n-th attempt (from 1). */
 uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
+
+/* ---- rules.c: pure ---- */
+
+/* A number for all rules of the account that decide what becomes of a folder's messages and
+ * their flags; 0: there are none. */
+uint64_t folder_rules_hash(const struct job *j);
 
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
@@ -228,25 +235,6 @@ int renumber_origin(struct folder_work *w, struct mm_err *reterr);
 int renumber_destination(struct folder_work *w, struct mm_err *reterr);
 /* Messages to be copied that are old ones under new UIDs take their rows back. */
 int renumber_recall(struct folder_work *w, struct mm_err *reterr);
-
-/* ---- prune.c: what is deleted at the origin ---- */
-/* The origin was listed, since a mark (0: all of it): note what is gone from it. */
-int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr);
-/* All folders are copied: delete what is due. Uses lane 0. */
-int prune(struct engine *e, struct mm_err *reterr);
-
-/* ---- recopy.c: what was deleted at the destination ---- */
-/* With recopy_deleted: may something be gone from the pair's destination, as it is now? */
-bool recopy_is_due(const struct engine *e, const struct pair *p,
-		   const struct folder_status *destination);
-/* Forget the rows of what is gone there: it is new then. Both folders are entered, and the
- * origin is being listed, since a mark (0: all of it). */
-int recopy_forget(struct folder_work *w, uint64_t since, struct mm_err *reterr);
-
-/* ---- rules.c ---- */
-/* A number for the rules of the configuration that decide what becomes of a folder's messages:
- * with another one a folder is looked at in full. Never 0. */
-uint64_t folder_rules_hash(const struct job *j);
 
 /* ---- flagsync.c ---- */
 struct flag_changes *flag_changes_free(struct flag_changes *f);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 /* ---- opening ---- */
@@ -42,7 +43,7 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 
 	if (!sf->complete || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext || sf->rules != folder_rules_hash(e->job))
+	    o->uidnext < sf->origin_uidnext || sf->rules != e->rules)
 		return 0;
 	/* Where something is missing all has to be known. */
 	if (e->job->propagate_deletes &&
@@ -428,7 +429,7 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	}
 	sf->dest_messages =
 		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
-	sf->rules = folder_rules_hash(w->lane->engine->job);
+	sf->rules = w->lane->engine->rules;
 	/* What is held has its rows, and needs no listing to be remembered. */
 	p->complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "refused.h"
+#include "prune.h"
 
 /* So many are removed by one command, and one transaction. */
 #define CHUNK_MESSAGES 200

@@ -7,7 +7,7 @@
 #include <mailmig/text.h>
 #include <syslog.h>
 
-#include "engine_internal.h"
+#include "prune.h"
 
 struct missing {
 	const struct folder_work *w;
@@ -31,7 +31,7 @@ bool recopy_is_due(const struct engine *e, const struct pair *p,
 	const struct state_folder *sf = &p->sf;
 
 	return e->job->recopy_deleted && sf->dest_uidvalidity != 0 &&
-	       (sf->rules != folder_rules_hash(e->job) ||
+	       (sf->rules != e->rules ||
 		absence_may_be(sf->dest_messages, sf->dest_seen, destination));
 }
 

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 int engine_new(const struct job *job, const struct secret *origin,
@@ -24,6 +25,7 @@ int engine_new(const struct job *job, const struct secret *origin,
 	e->origin_secret = origin;
 	e->destination_secret = destination;
 	e->hooks = hooks;
+	e->rules = folder_rules_hash(job);
 	e->phase = "connecting";
 	(void)pthread_mutex_init(&e->lock, NULL);
 	(void)pthread_condattr_init(&attr);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
@@ -14,10 +15,10 @@ static bool is_unchanged(const struct engine *e, const struct pair *p)
 	const struct folder_status *o = &p->origin_status;
 	const struct state_folder *sf = &p->sf;
 
-	return sf->complete && sf->rules == folder_rules_hash(e->job) && o->known &&
-	       o->modseq != 0 && o->modseq == sf->origin_modseq &&
-	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
-	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
+	return sf->complete && sf->rules == e->rules && o->known && o->modseq != 0 &&
+	       o->modseq == sf->origin_modseq && o->uidvalidity == sf->origin_uidvalidity &&
+	       o->uidnext == sf->origin_uidnext && o->messages == sf->origin_messages &&
+	       p->exists && p->destination_status.known &&
 	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
 	       p->destination_status.uidnext >= sf->dest_seen &&
 	       !recopy_is_due(e, p, &p->destination_status);

@@ -14,7 +14,7 @@ from harness.proxy import Proxy
 
 FOREIGN = b"From: somebody@example.org\r\nSubject: foreign %d\r\n\r\nnot of mailmig\r\n"
 WITHOUT = {"full": [], "no-condstore": ["CONDSTORE", "QRESYNC"], "no-qresync": ["QRESYNC"],
-           "no-status": ["LIST-STATUS", "LIST-EXTENDED"]}
+           "no-status": ["LIST-STATUS"]}
 
 
 def uids(client, folder):
