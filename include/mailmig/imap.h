@@ -204,4 +204,8 @@ int imap_flags_begin(struct imap *c, const char *set, bool add, const char *flag
 		     struct mm_err *reterr);
 int imap_flags_end(struct imap *c, struct mm_err *reterr);
 
+/* UID STORE +FLAGS.SILENT (\\Deleted), and where the server has UIDPLUS a UID EXPUNGE (RFC 4315
+ * §2.1) of the same set; never an EXPUNGE of all. 0; 1: marked only; -errno. */
+int imap_remove(struct imap *c, const char *set, struct mm_err *reterr);
+
 #endif

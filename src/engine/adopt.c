@@ -55,7 +55,7 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
 		.reason = o->reason,
-		.ours = ours,
+		.ours = ours && !o->rewritten,
 	};
 
 	memcpy(row.digest, o->digest, sizeof(row.digest));

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "absence.h"
 #include "map.h"
 #include "match.h"
 #include "throttle.h"
@@ -46,6 +47,13 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
+
+	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
+	struct seqset gone;          /* origin UIDs of messages that are no longer there */
+	struct absence_view absence; /* of them */
+	struct absence_look look;    /* the origin, when they were not listed */
+	bool complete_but;           /* nothing else is left to do in it */
+	uint64_t deleted;
 };
 
 /* A pair of connections with its thread. */
@@ -76,17 +84,20 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
+	size_t n_listed; /* folders of the origin, with those that are no pair's */
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	_Atomic bool rewriting; /* the destination changed a message in this run */
-	unsigned connected;     /* sides to which the first lane is connected */
-	unsigned logins;        /* sides that were logged in to */
-	bool surveyed;          /* the queue is filled: lanes that connected early may begin */
-	bool ending;            /* the job is over for all lanes */
+	_Atomic bool rewriting;  /* the destination changed a message in this run */
+	_Atomic bool renumbered; /* UIDs of a folder lost their meaning in it */
+	_Atomic bool braked;     /* too much is gone: a person has to confirm it */
+	unsigned connected;      /* sides to which the first lane is connected */
+	unsigned logins;         /* sides that were logged in to */
+	bool surveyed;           /* the queue is filled: lanes that connected early may begin */
+	bool ending;             /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -179,6 +190,7 @@ struct folder_work {
 	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
+	bool narrowed;          /* not all of the origin's messages were asked for */
 	struct flag_changes *flags;
 	struct unkept unkept;
 	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */

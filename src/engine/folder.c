@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 /* ---- opening ---- */
@@ -42,7 +43,13 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 
 	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext)
+	    o->uidnext < sf->origin_uidnext || sf->rules != e->rules)
+		return 0;
+	/* Where something is missing all has to be known. */
+	if (e->job->propagate_deletes &&
+	    absence_may_be(sf->origin_messages, sf->origin_uidnext, o))
+		return 0;
+	if (recopy_is_due(e, p, &p->destination_status))
 		return 0;
 	return sf->origin_modseq;
 }
@@ -368,6 +375,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 
 	if (!renumbered && !replaced)
 		return 0;
+	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
@@ -444,9 +452,13 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
+	sf->dest_messages =
+		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
+	sf->rules = w->lane->engine->rules;
 	/* What is held has its rows, and needs no listing to be remembered. */
-	sf->complete =
+	p->complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
+	sf->complete = p->complete_but && p->gone.n == 0;
 	return save_folder(w, reterr);
 }
 
@@ -475,6 +487,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = rebind(w, reterr);
 	if (r == 0 && w->eager && w->destination.status.messages > 0)
 		r = not_eager(w, reterr);
+	if (r == 0)
+		r = recopy_forget(w, since, reterr);
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
@@ -503,6 +517,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	/* What the server has and did not send is asked for by a pass with a listing. */
 	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
 		w->incomplete = p->crowded = true;
+	if (r == 0)
+		r = prune_note(w, since, reterr);
 	if (r == 0)
 		r = remember(w, reterr);
 	return r;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
@@ -22,7 +23,8 @@ static bool is_unchanged(const struct engine *e, const struct pair *p)
 	       o->uidnext == sf->origin_uidnext && o->messages == sf->origin_messages &&
 	       p->exists && p->destination_status.known &&
 	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
-	       p->destination_status.uidnext >= sf->dest_seen;
+	       p->destination_status.uidnext >= sf->dest_seen &&
+	       !recopy_is_due(e, p, &p->destination_status);
 }
 
 /* Two folders of one name in the origin's list would be copied into each other. */
@@ -161,6 +163,7 @@ static int look(struct lane *l, struct mm_err *reterr)
 	r = map_folders(&e->job->folders, &sides, NULL, 0, &map);
 	if (r < 0)
 		return mm_err_oom(reterr);
+	e->n_listed = origin.n;
 	for (size_t i = 0; i < map.notes.n; i++)
 		engine_note(e, LOG_WARNING, "%s", map.notes.v[i]);
 	e->pairs = STEAL(map.pairs);
