@@ -22,6 +22,8 @@
 
 #define STATE_BESIDE STATE_OWNER STATE_TRAFFIC
 
+#define STATE_BY_DESTINATION "CREATE INDEX folder_dest ON folder (destination);"
+
 #define STATE_SCHEMA                                                                           \
 	STATE_BESIDE                                                                           \
 	"CREATE TABLE folder ("                                                                \
@@ -40,7 +42,9 @@
 	" rules INTEGER NOT NULL DEFAULT 0,"                                                   \
 	" skipped TEXT NOT NULL DEFAULT '',"                                                   \
 	" retired INTEGER NOT NULL DEFAULT 0,"                                                 \
+	" basis TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '',"                      \
 	" UNIQUE (origin, destination)) STRICT;"                                               \
+	STATE_BY_DESTINATION                                                                   \
 	"CREATE TABLE message ("                                                               \
 	" folder INTEGER NOT NULL, uid INTEGER NOT NULL, state INTEGER NOT NULL,"              \
 	" size INTEGER NOT NULL, digest BLOB, fingerprint BLOB,"                               \
@@ -70,6 +74,9 @@
 	"ALTER TABLE folder ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"                      \
 	"ALTER TABLE folder ADD COLUMN skipped TEXT NOT NULL DEFAULT '';"                      \
 	"ALTER TABLE folder ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;"                    \
+	"ALTER TABLE folder ADD COLUMN basis TEXT NOT NULL DEFAULT '';"                        \
+	"ALTER TABLE folder ADD COLUMN name TEXT NOT NULL DEFAULT '';"                         \
+	STATE_BY_DESTINATION                                                                   \
 	"ALTER TABLE message ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;"                      \
 	"PRAGMA user_version = 3;"
 
