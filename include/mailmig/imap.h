@@ -5,6 +5,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/folder.h>
+#include <mailmig/folder_fit.h>
 #include <mailmig/job.h>
 #include <mailmig/message.h>
 #include <mailmig/secret.h>
@@ -81,6 +82,7 @@ uint64_t imap_append_limit(const struct imap *c); /* APPENDLIMIT (RFC 7889), 0: 
 uint64_t imap_caps_hash(const struct imap *c);
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
+enum folder_server imap_server(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */
 
 /* This server's name, in modified UTF-7, for a canonical one, appended; after imap_list(). 0,

@@ -99,6 +99,11 @@ const char *imap_label(const struct imap *c)
 	return c->label;
 }
 
+enum folder_server imap_server(const struct imap *c)
+{
+	return imap_has(c, IMAP_CAP_GMAIL) ? FOLDER_SERVER_GMAIL : FOLDER_SERVER_ANY;
+}
+
 /* ---- life ---- */
 
 static enum stream_tls stream_tls_of(enum tls_mode t)
