@@ -34,6 +34,8 @@ static const struct {
 	{"IDLE", IMAP_CAP_IDLE},
 	{"APPENDLIMIT", IMAP_CAP_APPENDLIMIT},
 	{"X-GM-EXT-1", IMAP_CAP_GMAIL},
+	{"XLIST", IMAP_CAP_XLIST},
+	{"CREATE-SPECIAL-USE", IMAP_CAP_CREATE_SPECIAL_USE},
 };
 
 void imap_set_caps(struct imap *c, const char *s, size_t n)
