@@ -82,6 +82,7 @@ struct imap {
 	char *bye;
 	uint64_t pause_usec; /* before the next command; 0: none */
 	bool broken;
+	bool appended; /* since the folder was last looked at */
 
 	struct imap_mailbox box; /* being selected */
 

@@ -11,13 +11,32 @@
 
 /* ---- FETCH ---- */
 
+/* Some servers (Courier) show a session what it has put into its folder itself only after a
+ * command in whose answer they may tell of new messages. UID FETCH is none. */
+static int show_what_came(struct imap *c, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd;
+
+	if (!c->appended)
+		return 0;
+	cmd = imap_cmd_begin(c, VERB_PLAIN, "NOOP", reterr);
+	if (!cmd)
+		return -ENOBUFS;
+	imap_put(c, "NOOP");
+	imap_cmd_end(c);
+	cmd->forget = true;
+	c->appended = false;
+	return 0;
+}
+
 #define HEADER_FIELDS "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)]"
 
 int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
 		     struct mm_err *reterr)
 {
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_FETCH, "FETCH", reterr);
 	bool body = want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST);
+	int r = show_what_came(c, reterr);
+	struct imap_cmd *cmd = r < 0 ? NULL : imap_cmd_begin(c, VERB_FETCH, "FETCH", reterr);
 
 	if (!cmd)
 		return -ENOBUFS;
@@ -219,6 +238,7 @@ int imap_append_begin(struct imap *c, const char *raw, const struct message *v, 
 	if (!cmd)
 		return -ENOBUFS;
 	cmd->n_messages = n;
+	c->appended = true;
 	imap_put(c, "APPEND ");
 	r = imap_put_mailbox(c, cmd, raw, reterr);
 	for (size_t i = 0; r == 0 && i < n; i++) {
@@ -303,7 +323,8 @@ int imap_append_end(struct imap *c, struct imap_append_result *ret, struct mm_er
 
 int imap_sizes_begin(struct imap *c, const char *set, struct mm_err *reterr)
 {
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_SIZES, "FETCH", reterr);
+	int r = show_what_came(c, reterr);
+	struct imap_cmd *cmd = r < 0 ? NULL : imap_cmd_begin(c, VERB_SIZES, "FETCH", reterr);
 
 	if (!cmd)
 		return -ENOBUFS;

@@ -42,7 +42,7 @@ HEADERS = {
              "secret", "spool",
              "text"),
     "model": ("event", "fingerprint", "flags", "folder", "job", "message", "repair", "schedule",
-              "seqset", "skip"),
+              "role", "seqset", "skip"),
     "net": ("stream",),
     "varlink": ("varlink", "varlink_server"),
     "bus": ("bus",),
