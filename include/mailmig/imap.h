@@ -33,7 +33,6 @@ enum imap_cap {
 	IMAP_CAP_UIDPLUS = 1 << 3,       /* RFC 4315 */
 	IMAP_CAP_ENABLE = 1 << 4,        /* RFC 5161 */
 	IMAP_CAP_CONDSTORE = 1 << 5,     /* RFC 7162 */
-	IMAP_CAP_QRESYNC = 1 << 6,       /* RFC 7162 */
 	IMAP_CAP_LIST_EXTENDED = 1 << 7, /* RFC 5258 */
 	IMAP_CAP_LIST_STATUS = 1 << 8,   /* RFC 5819 */
 	IMAP_CAP_SPECIAL_USE = 1 << 9,   /* RFC 6154 */
@@ -47,8 +46,16 @@ enum imap_cap {
 	IMAP_CAP_IDLE = 1 << 17,               /* RFC 2177 */
 	IMAP_CAP_APPENDLIMIT = 1 << 18,        /* RFC 7889: each folder tells its own */
 	IMAP_CAP_GMAIL = 1 << 19,              /* X-GM-EXT-1: equal messages are one */
+	IMAP_CAP_COMPRESS = 1 << 20,           /* RFC 4978: COMPRESS=DEFLATE */
+	IMAP_CAP_UTF8 = 1 << 21,               /* RFC 6855: UTF8=ACCEPT, UTF8=ONLY */
 	IMAP_CAP_XLIST = 1 << 24,              /* roles before RFC 6154 */
 	IMAP_CAP_CREATE_SPECIAL_USE = 1 << 25, /* RFC 6154 §5 */
+};
+
+/* What no capability tells of. */
+enum imap_quirk {
+	/* \\Flagged in APPEND is not seen by others: it has to be stored afterwards. */
+	IMAP_QUIRK_FLAGGED_LATER = 1 << 0,
 };
 
 struct imap_options {
@@ -60,6 +67,7 @@ struct imap_options {
 	unsigned match;          /* enum match_by: fields of fingerprints */
 	int cancel_fd;
 	struct limiter *limiter; /* outlives the session; or NULL */
+	bool no_compress;        /* an earlier session ended since imap_garbled() */
 	/* Called when connected and before the login; a negative result gives up. Or NULL. */
 	int (*before_login)(void *userdata);
 	/* Called when connected, to look at the stream. Or NULL. */
@@ -84,6 +92,18 @@ uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
 enum folder_server imap_server(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */
+/* What was received compressed made no sense: try again without. */
+bool imap_garbled(const struct imap *c);
+
+/* By the greeting, and by the answer to ID, which comes with the first answers after the login.
+ * The name: from ID, cleaned; "" while or where none is told. */
+const char *imap_server_name(const struct imap *c);
+unsigned imap_quirks(const struct imap *c); /* enum imap_quirk */
+
+/* Is UTF8=ACCEPT in force (once the first answer has come)? Names of folders (raw) are in
+ * modified UTF-7 all the same: the connection translates them. SEARCH must name no charset
+ * then (RFC 6855 §3). */
+bool imap_utf8(const struct imap *c);
 
 /* This server's name, in modified UTF-7, for a canonical one, appended; after imap_list(). 0,
  * -EBADMSG when it is no UTF-8, -ENOMEM. */
@@ -142,15 +162,15 @@ enum imap_want {
 };
 
 /* UID FETCH. set: its text is sent as it is ("1:*"), kept short by the caller. changed_since:
- * 0, or a mod-sequence (CONDSTORE), and with QRESYNC vanished UIDs are told too. */
+ * 0, or a mod-sequence (CONDSTORE). */
 int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
 		     struct mm_err *reterr);
 
 /* The next message of all fetches begun, in the server's order. 1: *ret is set and the caller's
  * to empty; 0: the oldest fetch has ended (its handle is gone); -errno. A message is told only
  * when everything wanted was there, for a body exactly as long as announced by its literal;
- * FETCH responses that lack something are unsolicited and ignored. vanished (or NULL) collects
- * UIDs told as gone. A fetch that ends in NO is an error of scope folder. */
+ * FETCH responses that lack something are unsolicited and ignored. vanished is not
+ * used. A fetch that ends in NO is an error of scope folder. */
 int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
 		    struct mm_err *reterr);
 size_t imap_fetches(const struct imap *c); /* begun and not ended */

@@ -19,7 +19,7 @@ static struct imap_cmd *begin_named(struct imap *c, const char *verb, const char
 	if (!cmd)
 		return NULL;
 	imap_put(c, "%s ", verb);
-	if (imap_put_string(c, cmd, raw, strlen(raw), reterr) < 0)
+	if (imap_put_mailbox(c, cmd, raw, reterr) < 0)
 		return NULL;
 	if (role)
 		imap_put(c, " (USE (%s))", role);

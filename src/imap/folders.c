@@ -8,6 +8,7 @@
 
 #include "imap_internal.h"
 #include "utf7.h"
+#include "utf8.h"
 
 /* More folders than any mailbox has, and more octets in their names: a server that lists more
  * is broken or hostile. */
@@ -80,18 +81,11 @@ static int by_raw(const void *pa, const void *pb)
 	return strcmp(a->raw, b->raw);
 }
 
-/* INBOX is one folder in whatever letters (RFC 9051 §5.1). */
-static char *dup_raw(const struct imap_str *name)
-{
-	return text_ieqn(name->p, name->n, "INBOX") ? text_dup("INBOX")
-						    : text_dupn(name->p, name->n);
-}
-
 /* The folder of this name, or NULL. */
-static int find_raw(const struct listing *li, const struct imap_str *name, struct folder **ret,
-		    struct mm_err *reterr)
+static int find_raw(const struct imap *c, const struct listing *li, const struct imap_str *name,
+		    struct folder **ret, struct mm_err *reterr)
 {
-	_cleanup_(freep) char *raw = dup_raw(name);
+	_cleanup_(freep) char *raw = imap_take_mailbox(c, name);
 	const struct place key = {.raw = raw};
 	struct place *const *found;
 
@@ -118,11 +112,11 @@ static struct folder *add_folder(struct listing *li, char *raw)
 }
 
 /* A folder that will be found by its name. */
-static int add_named(struct listing *li, const struct imap_str *name, struct folder **ret,
-		     struct mm_err *reterr)
+static int add_named(const struct imap *c, struct listing *li, const struct imap_str *name,
+		     struct folder **ret, struct mm_err *reterr)
 {
 	_cleanup_(freep) struct place *p = calloc(1, sizeof(*p));
-	struct folder *f = p ? add_folder(li, dup_raw(name)) : NULL;
+	struct folder *f = p ? add_folder(li, imap_take_mailbox(c, name)) : NULL;
 
 	if (!f)
 		return mm_err_oom(reterr);
@@ -178,9 +172,9 @@ static int take_list(struct imap *c, const struct imap_resp *resp, struct listin
 		li.name = (struct imap_str){.p = "INBOX", .n = strlen("INBOX")};
 	if (memchr(li.name.p, '\0', li.name.n))
 		return take_unusable(l, li.name.p, li.name.n, reterr);
-	r = find_raw(l, &li.name, &f, reterr);
+	r = find_raw(c, l, &li.name, &f, reterr);
 	if (r == 0 && !f)
-		r = add_named(l, &li.name, &f, reterr);
+		r = add_named(c, l, &li.name, &f, reterr);
 	if (r < 0)
 		return r;
 	/* Told twice it is one folder. */
@@ -201,7 +195,7 @@ static int take_lsub(struct imap *c, const struct imap_resp *resp, struct listin
 
 	if (imap_parse_list(resp, &c->scratch, &li) < 0 || flag_among(&li.flags, "\\Noselect"))
 		return 0;
-	r = find_raw(l, &li.name, &f, reterr);
+	r = find_raw(c, l, &li.name, &f, reterr);
 	if (f)
 		f->subscribed = true;
 	return r;
@@ -217,10 +211,24 @@ static int take_status(struct imap *c, const struct imap_resp *resp, struct list
 
 	if (imap_parse_status(resp, &c->scratch, &name, &st) < 0)
 		return 0; /* without marks the folder is looked at: only slower */
-	r = find_raw(l, &name, &f, reterr);
+	r = find_raw(c, l, &name, &f, reterr);
 	if (f)
 		f->status = st;
 	return r;
+}
+
+/* In UTF-8, as the names that it is taken from. One that cannot be read is kept as it is: it
+ * will be part of no name. */
+static int set_prefix(struct imap *c, const struct imap_str *prefix, char delim,
+		      struct mm_err *reterr)
+{
+	_cleanup_(freep) char *raw = imap_take_mailbox(c, prefix);
+	_cleanup_(buf_done) struct buf utf8 = {0};
+
+	if (!raw || utf8_from_raw(raw, &utf8) < 0)
+		return mm_err_oom(reterr);
+	c->delim = delim;
+	return text_set(&c->prefix, buf_str(&utf8)) < 0 ? mm_err_oom(reterr) : 0;
 }
 
 static int take_namespace(struct imap *c, const struct imap_resp *resp, struct mm_err *reterr)
@@ -230,10 +238,7 @@ static int take_namespace(struct imap *c, const struct imap_resp *resp, struct m
 
 	if (imap_parse_namespace(resp, &c->scratch, &prefix, &delim) < 0)
 		return 0; /* no prefix is the rule */
-	free(c->prefix);
-	c->prefix = text_dupn(prefix.p, prefix.n);
-	c->delim = delim;
-	return c->prefix ? 0 : mm_err_oom(reterr);
+	return set_prefix(c, &prefix, delim, reterr);
 }
 
 /* A LIST line belongs to LIST alone: one that nobody asked for would make a folder out of
@@ -379,7 +384,7 @@ static int status_each(struct imap *c, bool with_size, struct listing *li,
 			if (!cmd)
 				return -ENOBUFS;
 			imap_put(c, "STATUS ");
-			r = imap_put_string(c, cmd, f->raw, strlen(f->raw), reterr);
+			r = imap_put_mailbox(c, cmd, f->raw, reterr);
 			if (r < 0)
 				return r;
 			imap_put(c, " ");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What responses tell: FETCH, LIST, STATUS, QUOTA, NAMESPACE, VANISHED, APPENDUID. */
+/* What responses tell: FETCH, LIST, STATUS, QUOTA, NAMESPACE, ID, APPENDUID. */
 #include <mailmig/text.h>
 #include <string.h>
 #include <strings.h>
@@ -302,21 +302,34 @@ int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
 	return 0;
 }
 
-int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set)
+int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id *ret)
 {
-	static const char earlier[] = "(EARLIER)";
 	struct imap_cursor c = r->rest;
-	size_t n = sizeof(earlier) - 1;
+	struct imap_id id = {0};
 
-	*ret_earlier = (size_t)(c.end - c.p) > n && strncasecmp(c.p, earlier, n) == 0;
-	if (*ret_earlier) {
-		c.p += n;
-		imap_skip_blanks(&c);
+	if (empty_scratch(scratch, &c) < 0)
+		return -ENOMEM;
+	if (c.end - c.p == 3 && strncasecmp(c.p, "NIL", 3) == 0) {
+		*ret = id;
+		return 0;
 	}
-	seqset_reset(set);
-	return seqset_parse(c.p, (size_t)(c.end - c.p), set) == -ENOMEM ? -ENOMEM
-	       : set->n == 0                                            ? -EPROTO
-									: 0;
+	if (!imap_take_char(&c, '('))
+		return -EPROTO;
+	imap_skip_blanks(&c);
+	for (size_t i = 0; i < IMAP_ID_PAIRS_MAX && !imap_take_char(&c, ')'); i++) {
+		struct imap_str key, value;
+
+		if (imap_take_string(&c, scratch, &key) < 0)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (imap_take_string(&c, scratch, &value) < 0 || value.external)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (imap_str_is(&key, "name"))
+			id.name = value;
+	}
+	*ret = id;
+	return 0;
 }
 
 int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity, struct seqset *set)

@@ -42,6 +42,7 @@ static int do_open(struct store *s, struct mm_err *reterr)
 		.match = is->match,
 		.cancel_fd = is->link->cancel_fd,
 		.limiter = is->limiter,
+		.no_compress = is->link->no_compress,
 		.before_login = is->link->before_login,
 		.userdata = is->link->userdata,
 	};
@@ -58,6 +59,8 @@ static void do_free(struct store *s)
 {
 	struct imap_store *is = self(s);
 
+	if (is->imap && imap_garbled(is->imap))
+		is->link->no_compress = true;
 	imap_close(is->imap);
 	free(is->side);
 	free(is);
