@@ -56,6 +56,8 @@ enum imap_cap {
 enum imap_quirk {
 	/* \\Flagged in APPEND is not seen by others: it has to be stored afterwards. */
 	IMAP_QUIRK_FLAGGED_LATER = 1 << 0,
+	/* What goes for Exchange in general: names of folders, folders that hold no mail. */
+	IMAP_QUIRK_EXCHANGE = 1 << 1,
 };
 
 struct imap_options {

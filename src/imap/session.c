@@ -109,7 +109,10 @@ const char *imap_label(const struct imap *c)
 
 enum folder_server imap_server(const struct imap *c)
 {
-	return imap_has(c, IMAP_CAP_GMAIL) ? FOLDER_SERVER_GMAIL : FOLDER_SERVER_ANY;
+	if (imap_has(c, IMAP_CAP_GMAIL))
+		return FOLDER_SERVER_GMAIL;
+	return imap_quirks(c) & IMAP_QUIRK_EXCHANGE ? FOLDER_SERVER_EXCHANGE
+						    : FOLDER_SERVER_ANY;
 }
 
 /* ---- life ---- */
