@@ -21,22 +21,6 @@ static bool is_unchanged(const struct pair *p)
 	       p->destination_status.uidnext >= sf->dest_seen;
 }
 
-/* Two folders of one name in the origin's list would be copied into each other. */
-static int check_distinct(struct engine *e)
-{
-	for (size_t i = 1; i < e->n_pairs; i++) {
-		struct pair *p = &e->pairs[i];
-
-		if (strcmp(p->destination, e->pairs[i - 1].destination) != 0)
-			continue;
-		p->place = PAIR_DONE;
-		mm_err_set(&p->error, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -EEXIST,
-			   "origin folder \"%s\" has the same name as another one", p->origin);
-		mm_err_class(&p->error, MM_CLASS_REFUSED, "rename one of them at the origin");
-	}
-	return 0;
-}
-
 static int make_missing(struct lane *l, struct mm_err *reterr)
 {
 	struct engine *e = l->engine;
@@ -155,6 +139,11 @@ static int look(struct lane *l, struct mm_err *reterr)
 			"see whether the mailbox exists: log in with a mail program");
 	}
 	r = map_folders(&e->job->folders, &sides, NULL, 0, &map);
+	if (r == -EINVAL) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, r,
+			   "a rule of folders.include, exclude or rewrite is wrong");
+		return mm_err_class(reterr, MM_CLASS_CONFIG, "mailmigd --check tells which");
+	}
 	if (r < 0)
 		return mm_err_oom(reterr);
 	for (size_t i = 0; i < map.notes.n; i++)
@@ -162,9 +151,7 @@ static int look(struct lane *l, struct mm_err *reterr)
 	e->pairs = STEAL(map.pairs);
 	e->n_pairs = map.n_pairs;
 	map.n_pairs = 0;
-	r = check_distinct(e);
-	if (r == 0)
-		r = remember(l, reterr);
+	r = remember(l, reterr);
 	if (r == 0)
 		r = room_check(l, reterr);
 	if (r == 0)
