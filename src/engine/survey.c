@@ -187,6 +187,11 @@ static int map(struct lane *l, const struct folder_list *origin,
 	if (r < 0)
 		return r;
 	r = map_folders(&e->job->folders, &sides, known->for_map, known->n_for_map, &map);
+	if (r == -EINVAL) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, r,
+			   "a rule of folders.include, exclude or rewrite is wrong");
+		return mm_err_class(reterr, MM_CLASS_CONFIG, "mailmigd --check tells which");
+	}
 	if (r < 0)
 		return mm_err_oom(reterr);
 	for (size_t i = 0; i < map.notes.n; i++)
