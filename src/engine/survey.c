@@ -156,18 +156,6 @@ static int recall_renamed(struct lane *l, struct mm_err *reterr)
 	return r;
 }
 
-static void tell_shared(struct engine *e)
-{
-	for (size_t i = 0; i < e->n_pairs; i++) {
-		const struct pair *p = &e->pairs[i];
-
-		if (p->first != p && p->place != PAIR_DONE)
-			engine_note(e, LOG_NOTICE,
-				    "folders \"%s\" and \"%s\" both go to \"%s\"",
-				    p->first->origin, p->origin, p->destination);
-	}
-}
-
 /* Which folder goes where, by the rules and by what earlier runs did. */
 static int map(struct lane *l, const struct folder_list *origin,
 	       const struct folder_list *destination, struct known *known,
@@ -237,8 +225,6 @@ static int look(struct lane *l, struct mm_err *reterr)
 		r = recall_renamed(l, reterr);
 	if (r == 0)
 		r = known_write(e, &known, reterr);
-	if (r == 0)
-		tell_shared(e);
 	return r;
 }
 
