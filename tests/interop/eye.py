@@ -12,7 +12,7 @@ import random
 import re
 
 from harness import corpus
-from harness.imapclient import Client, ServerSaysNo, decode_name, encode_name, quoted
+from harness.imapclient import Client, ServerSaysNo, decode_name, encode_name, fingerprint
 
 Stored = collections.namedtuple("Stored", "sha256 date")
 
@@ -108,32 +108,58 @@ class Facts:
         server.add_user("facts")
         self.eye = Eye(server, "facts")
         self.eye.create(PROBE)
+        self.offered = b" ".join(self.eye.command("CAPABILITY")).decode().split()
         self._stored = {}
         self._kept = {}
+        self._names = {}
 
     def close(self):
         self.eye.close()
 
-    def _append(self, octets, flags=()):
-        """What is there of it afterwards (Message); None: refused."""
-        try:
-            self.eye.append(PROBE, octets, flags, PROBE_DATE)
-        except ServerSaysNo:
-            return None
-        return self.eye.messages(PROBE, self.eye.examine(PROBE))[-1]
+    def learn(self, mails):
+        """What becomes of these messages, in one go."""
+        taken = []
+        for octets in mails:
+            sha256 = fingerprint(octets)
+            if sha256 in self._stored:
+                continue
+            self._stored[sha256] = None
+            try:
+                self.eye.append(PROBE, octets, (), PROBE_DATE)
+                taken.append(sha256)
+            except ServerSaysNo:
+                pass
+        if taken:
+            there = self.eye.messages(PROBE)
+            for sha256, found in zip(taken, there[-len(taken):]):
+                self._stored[sha256] = Stored(found.sha256, found.date == PROBE_INSTANT)
+
+    def offers(self, capability):
+        return capability in self.offered
 
     def stored(self, sha256, octets):
         """Stored, or None where it is refused."""
         if sha256 not in self._stored:
-            found = self._append(octets)
-            self._stored[sha256] = found and Stored(
-                found.sha256, found.date == PROBE_INSTANT)
+            self.learn([octets])
         return self._stored[sha256]
+
+    def takes_name(self, folder):
+        """Is it a folder's name, here?"""
+        if folder not in self._names:
+            try:
+                self.eye.create(folder)
+                self._names[folder] = True
+            except ServerSaysNo:
+                self._names[folder] = folder in self.eye.folders()
+        return self._names[folder]
 
     def keeps(self, flag):
         if flag not in self._kept:
-            text = corpus.plain(99, random.Random(flag))
-            found = self._append(text, (flag,))
-            self._kept[flag] = found is not None and flag.lower() in {
-                f.lower() for f in found.flags}
+            self._kept[flag] = False
+            try:
+                self.eye.append(PROBE, corpus.plain(99, random.Random(flag)), (flag,), PROBE_DATE)
+                found = self.eye.messages(PROBE, self.eye.examine(PROBE))[-1]
+                self._kept[flag] = flag.lower() in {f.lower() for f in found.flags}
+            except ServerSaysNo:
+                pass
         return self._kept[flag]

@@ -63,8 +63,8 @@ class _Folder:
         self.outcome.limits[self.feature or feature].add(what)
 
     def compare(self, ours, theirs, gone=()):
-        """Returns how many of ours the destination refuses as they are. gone: those that may be
-        there and no longer are at the origin."""
+        """gone: what is no longer at the origin, and stays at the destination. Returns how many of
+        ours are not there, for the destination refuses them in every form."""
         there = collections.defaultdict(list)
         for message in theirs:
             there[message.sha256].append(message)
@@ -92,7 +92,7 @@ class _Folder:
         if len(left) > len(refused):
             self.wrong("bytes", "%d messages of the origin, %d more at the destination: %s",
                        len(ours), len(left) - len(refused), [m[:3] for m in left])
-        return len(refused), len(refused) - len(left)
+        return max(0, len(refused) - len(left))
 
     @staticmethod
     def _take(there, message, stored):
@@ -129,7 +129,6 @@ class Rounds:
         for server, user in ((origin, self.user), (destination, self.user + "d"),
                              (destination, self.copy)):
             server.add_user(user)
-        self.refused = 0
 
     def run(self):
         with contextlib.ExitStack() as stack:
@@ -140,10 +139,10 @@ class Rounds:
             account = self.add_account(mm, "plain", self.destination, self.user + "d")
             mailbox.fill(ours)
             before = ours.everything()
-            self.first(mm, account, ours, theirs, before)
-            self.idle(mm, account, theirs, before)
-            self.changes(mm, account, ours, theirs, before)
-            self.resume(mm, ours)
+            after = self.first(mm, account, ours, theirs, before)
+            self.idle(mm, account, theirs, after)
+            now = self.changes(mm, account, ours, theirs, before)
+            self.resume(mm, ours, now)
         return self.outcome
 
     def add_account(self, mm, name, destination, user):
@@ -163,10 +162,9 @@ class Rounds:
 
     def go(self, mm, account, feature):
         """One run; its summary."""
-        code, events, done = mm.run_json(account, args=("--local",))
+        code, _, done = mm.run_json(account, args=("--local",))
         if code not in (0, 1) or (code == 1 and not self.facts_allow(done)):
             self.outcome.wrong[feature].append("exit %d: %s" % (code, done.get("errors")))
-        self.events = events
         return done
 
     def facts_allow(self, done):
@@ -175,50 +173,30 @@ class Rounds:
     # ---- the rounds ----
 
     def first(self, mm, account, ours, theirs, before):
+        """Returns what is at the destination then."""
         done = self.go(mm, account, "bytes")
         self.folders(ours, theirs, before)
-        lost = self.messages(ours, before, theirs.everything())
+        after = theirs.everything()
+        lost = self.messages(ours, before, after)
         if done["failed"] != lost:
             self.outcome.wrong["bytes"].append("%d failed, %d are not there" % (done["failed"],
                                                                                 lost))
         if done["copied"] != sum(map(len, before.values())) - lost:
             self.outcome.wrong["bytes"].append("copied: %s" % done["copied"])
+        return after
 
-    def folders(self, ours, theirs, before, feature="folders"):
-        wrong = self.outcome.wrong[feature]
-        there = theirs.folders()
-        wrong += ["%s is not there" % f for f in before if f not in there]
-        subscribed = set(theirs.subscribed())
-        wrong += ["%s is not subscribed" % f for f in ours.subscribed()
-                  if f in before and f not in subscribed]
-        wrong += ["%s has the role %s no longer" % item for item in ours.roles().items()
-                  if theirs.roles() and item not in theirs.roles().items()]
-
-    def messages(self, ours, before, after, feature=None, gone=None):
-        """Returns how many of the origin are not there, and may be."""
-        lost = 0
-        for name, messages in before.items():
-            folder = _Folder(name, self.facts, ours.octets, self.outcome, feature)
-            _, missing = folder.compare(messages, after.get(name, []),
-                                        (gone or {}).get(name, ()))
-            lost += max(0, missing)
-        extra = [n for n, messages in after.items() if n not in before and messages]
-        if extra:
-            self.outcome.wrong[feature or "folders"].append("unexpected: %s" % extra)
-        return lost
-
-    def idle(self, mm, account, theirs, before):
-        snapshot = theirs.everything()
+    def idle(self, mm, account, theirs, after):
         done = self.go(mm, account, "idle")
         wrong = self.outcome.wrong["idle"]
         wrong += ["%s %d" % (what, done[what]) for what in ("copied", "flags_updated", "deleted")
                   if done[what]]
-        if done["round_trips"] > IDLE_TRIPS + IDLE_TRIPS_FOLDER * len(before):
-            wrong.append("%d round trips for %d folders" % (done["round_trips"], len(before)))
-        if theirs.everything() != snapshot:
+        if done["round_trips"] > IDLE_TRIPS + IDLE_TRIPS_FOLDER * len(after):
+            wrong.append("%d round trips for %d folders" % (done["round_trips"], len(after)))
+        if theirs.everything() != after:
             wrong.append("the destination has changed")
 
     def changes(self, mm, account, ours, theirs, before):
+        """Returns what is at the origin then."""
         came = mailbox.change(ours)
         now = ours.everything()
         gone = {name: [m for m in before.get(name, ()) if m.uid not in {n.uid for n in messages}]
@@ -228,8 +206,9 @@ class Rounds:
             self.outcome.wrong["changes"].append("%d came, %d copied" % (came, done["copied"]))
         self.folders(ours, theirs, now, "changes")
         self.messages(ours, now, theirs.everything(), "changes", gone)
+        return now
 
-    def resume(self, mm, ours):
+    def resume(self, mm, ours, now):
         """Killed in the middle of an APPEND; the next run finishes the job."""
         killed = []
         with Proxy(self.destination, at_up=(KILL_AFTER, lambda: killed[0].kill())) as proxy:
@@ -242,8 +221,39 @@ class Rounds:
         mm.accounts.pop()
         mm.servers[:] = [s for s in mm.servers if not s["name"].startswith(account)]
         self.add_account(mm, account, self.destination, self.copy)
-        now = ours.everything()
         self.go(mm, account, "resume")
         with Eye(self.destination, self.copy, self.facts) as theirs:
             self.folders(ours, theirs, now, "resume")
             self.messages(ours, now, theirs.everything(), "resume")
+
+    # ---- comparing ----
+
+    def folders(self, ours, theirs, before, feature="folders"):
+        wrong = self.outcome.wrong[feature]
+        there, subscribed, roles = theirs.folders(), theirs.subscribed(), theirs.roles()
+        for name in before:
+            if name in there:
+                continue
+            if self.facts.takes_name(name):
+                wrong.append("%s is not there" % name)
+            else:
+                self.outcome.limits[feature].add("names")
+        wrong += ["%s is not subscribed" % f for f in ours.subscribed()
+                  if f in there and f not in subscribed]
+        if all(f.offers("SPECIAL-USE") for f in (self.origin_facts, self.facts)):
+            wrong += ["%s has the role %s no longer" % item for item in ours.roles().items()
+                      if roles.get(item[0]) != item[1]]
+
+    def messages(self, ours, before, after, feature=None, gone=None):
+        """Returns how many of the origin are not there, and need not be."""
+        lost = 0
+        for name, messages in before.items():
+            if name not in after and not self.facts.takes_name(name):
+                lost += len(messages)
+                continue
+            folder = _Folder(name, self.facts, ours.octets, self.outcome, feature)
+            lost += folder.compare(messages, after.get(name, []), (gone or {}).get(name, ()))
+        extra = [n for n, messages in after.items() if n not in before and messages]
+        if extra:
+            self.outcome.wrong[feature or "folders"].append("unexpected: %s" % extra)
+        return lost

@@ -12,7 +12,7 @@ import pytest
 from harness import certs, roots, scratch
 from harness.mailmig import build_dir
 
-from . import rounds, variants
+from . import mailbox, rounds, variants
 from .eye import Facts
 
 WANTED = os.environ.get("MAILMIG_INTEROP", "")
@@ -42,6 +42,7 @@ class Servers:
                 pytest.skip(missing)
             self.running[name] = variant.make(self.ca).start()
             self.facts[name] = Facts(self.running[name])
+            self.facts[name].learn(mail.octets for mail in mailbox.mails())
         return self.running[name], self.facts[name]
 
     def stop(self):

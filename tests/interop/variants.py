@@ -7,7 +7,7 @@ import itertools
 from harness.courier import Courier
 from harness.cyrus import Cyrus
 from harness.dovecot import Dovecot
-from harness.imap4d import Imap4d
+from harness.twisted import Twisted
 
 # make: called with the certificate authority; jailed: it needs a root of its own.
 Variant = collections.namedtuple("Variant", "name label make jailed")
@@ -56,7 +56,7 @@ def _all():
     yield _jailed("cyrus-alt", "Cyrus 3.6, altnamespace, unixhierarchysep", Cyrus,
                   altnamespace=True, unixhierarchysep=True)
     yield _jailed("courier", "Courier 5", Courier)
-    yield _jailed("imap4d", "GNU Mailutils 3.15, imap4d", Imap4d)
+    yield _jailed("twisted", "Twisted 22.4", Twisted)
 
 
 VARIANTS = {v.name: v for v in _all()}
@@ -70,8 +70,8 @@ def all_pairs():
 # either side, in as few pairs as that needs.
 SAMPLE = (
     ("maildir", "cyrus"), ("cyrus", "courier"), ("courier", "cyrus-alt"), ("cyrus-alt", "sdbox-inbox"),
-    ("sdbox-dot", "courier"), ("courier", "maildir-dot"), ("maildir-inbox", "imap4d"),
-    ("imap4d", "maildir"), ("cyrus", "imap4d"), ("imap4d", "courier"),
+    ("sdbox-dot", "courier"), ("courier", "maildir-dot"), ("maildir-inbox", "twisted"),
+    ("twisted", "cyrus"),
     ("maildir-no-condstore", "sdbox-no-uidplus"), ("sdbox-no-uidplus", "maildir-no-literal"),
     ("maildir-no-literal", "sdbox-no-multiappend"), ("sdbox-no-namespace", "maildir-no-condstore"),
     ("maildir-compress", "sdbox-no-special-use"), ("sdbox-no-special-use", "maildir-compress"),
