@@ -10,9 +10,9 @@ import time
 import pytest
 
 from harness import certs, roots, scratch
-from harness.mailmig import build_dir
+from harness.mailmig import ROOT, build_dir
 
-from . import mailbox, rounds, variants
+from . import mailbox, rounds, table, variants
 from .eye import Facts
 
 WANTED = os.environ.get("MAILMIG_INTEROP", "")
@@ -82,3 +82,12 @@ def test_pair(origin, destination, servers, results):
                     "seconds": round(time.monotonic() - begin, 2)})
     complaints = found.complaints()
     assert not complaints, "%d complaints:\n%s" % (len(complaints), "\n".join(complaints[:40]))
+
+
+def test_readme_says_the_same(results):
+    """The table is written by `make check-interop`; what the sample shows must not differ."""
+    if WANTED:
+        pytest.skip("the table is made of all pairs")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = table.misfits(text, results)
+    assert not found, "make check-interop writes the table anew:\n" + "\n".join(found)
