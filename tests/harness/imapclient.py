@@ -88,7 +88,7 @@ class Client:
             self.imap = imaplib.IMAP4("127.0.0.1", server.port)
         self.imap.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            if getattr(server, "sasl", True) and "AUTH=PLAIN" in self.imap.capabilities:
+            if "AUTH=PLAIN" in self.imap.capabilities:
                 self.imap.authenticate("PLAIN", lambda _: b"\0" + user.encode() + b"\0" + password)
             else:
                 self.imap.login(user, password.decode())

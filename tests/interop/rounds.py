@@ -7,6 +7,7 @@ import contextlib
 import itertools
 
 from harness import worker
+from harness.line import Line
 from harness.mailmig import Mailmig, program
 from harness.pair import Pair
 from harness.proxy import Proxy
@@ -23,7 +24,24 @@ SYSTEM = {"\\seen", "\\answered", "\\flagged", "\\draft", "\\deleted"}
 IDLE_TRIPS, IDLE_TRIPS_FOLDER = 20, 6
 KILL_AFTER = 2 * 1024 * 1024  # octets to the destination: in the middle of the big message
 
+# Where compression is used, the mailbox (base64 of noise) takes three quarters of its octets.
+COMPRESSED = 0.9
+
 _numbers = itertools.count(1)
+
+
+class Far(Line):
+    """A server further away, until a session has begun: nothing is compressed for a near one."""
+
+    LAG, BEGINNING = 0.006, 8000
+
+    def __init__(self, server):
+        super().__init__(server, tls=True)
+
+    def meet(self, relay, way, n):
+        if way == "down" and relay.octets[way] < self.BEGINNING:
+            self.stopped.wait(self.LAG)
+        return super().meet(relay, way, n)
 
 
 class Outcome:
@@ -136,25 +154,26 @@ class Rounds:
             theirs = stack.enter_context(Eye(self.destination, self.user + "d", self.facts))
             mm = Mailmig()
             stack.callback(mm.stop)
-            account = self.add_account(mm, "plain", self.destination, self.user + "d")
+            far = {way: stack.enter_context(Far(server)) for way, server, facts in (
+                ("down", self.origin, self.origin_facts), ("up", self.destination, self.facts))
+                   if facts.offers("COMPRESS=DEFLATE")}
+            account = self.add_account(mm, "plain", far.get("down", self.origin),
+                                       far.get("up", self.destination), self.user + "d")
             mailbox.fill(ours)
             before = ours.everything()
             after = self.first(mm, account, ours, theirs, before)
+            self.compressed(far, before)
             self.idle(mm, account, theirs, after)
             now = self.changes(mm, account, ours, theirs, before)
             self.resume(mm, ours, now)
         return self.outcome
 
-    def add_account(self, mm, name, destination, user):
-        keys = {}
+    def add_account(self, mm, name, origin, destination, user):
         ends = []
-        for role, server, login in (("origin", self.origin, self.user),
+        for role, server, login in (("origin", origin, self.user),
                                     ("destination", destination, user)):
             plain = isinstance(server, Proxy)
-            if not getattr(server, "sasl", True):
-                keys = {"auth": "login"}
-            mm.add_server("%s-%s" % (name, role), server, "none" if plain else "implicit",
-                          **keys)
+            mm.add_server("%s-%s" % (name, role), server, "none" if plain else "implicit")
             ends.append(mm.endpoint("%s-%s" % (name, role), login))
         mm.add_account(name, *ends)
         mm.write_config()
@@ -185,6 +204,13 @@ class Rounds:
             self.outcome.wrong["bytes"].append("copied: %s" % done["copied"])
         return after
 
+    def compressed(self, far, before):
+        whole = sum(m.size for messages in before.values() for m in messages)
+        for way, line in far.items():
+            if line.octets[way] > COMPRESSED * whole:
+                self.outcome.wrong["bytes"].append("%d octets %s for %d: not compressed" % (
+                    line.octets[way], way, whole))
+
     def idle(self, mm, account, theirs, after):
         done = self.go(mm, account, "idle")
         wrong = self.outcome.wrong["idle"]
@@ -212,7 +238,7 @@ class Rounds:
         """Killed in the middle of an APPEND; the next run finishes the job."""
         killed = []
         with Proxy(self.destination, at_up=(KILL_AFTER, lambda: killed[0].kill())) as proxy:
-            account = self.add_account(mm, "killed", proxy, self.copy)
+            account = self.add_account(mm, "killed", self.origin, proxy, self.copy)
             process, events = worker.start(mm, account, program("mailmig-worker"))
             killed.append(process)
             code, _ = worker.wait(process, events)
@@ -220,7 +246,7 @@ class Rounds:
             self.outcome.wrong["resume"].append("the worker was not killed: exit %d" % code)
         mm.accounts.pop()
         mm.servers[:] = [s for s in mm.servers if not s["name"].startswith(account)]
-        self.add_account(mm, account, self.destination, self.copy)
+        self.add_account(mm, account, self.origin, self.destination, self.copy)
         self.go(mm, account, "resume")
         with Eye(self.destination, self.copy, self.facts) as theirs:
             self.folders(ours, theirs, now, "resume")
