@@ -14,8 +14,8 @@
  *    "bytes_done":…,"bytes_total":…,"rate":…,"eta_seconds":…,"until":…}
  *                                   (until: null, or in phase "throttled" when it goes on)
  *   {"event":"folder","account":…,"run":…,"folder":…,"destination":…,"messages":…,"copied":…,
- *    "present":…,"skipped":…,"skipped_by":{…},"failed":…,"flags_updated":…,"bytes":…,
- *    "created":…,"result":…}                              (skipped_by: reason and number)
+ *    "present":…,"skipped":…,"skipped_by":{…},"failed":…,"flags_updated":…,"deleted":…,
+ *    "bytes":…,"created":…,"result":…}                    (skipped_by: reason and number)
  *   {"event":"message","account":…,"run":…,"folder":…,"uid":…,"result":…,"class":…,"text":…,
  *    "advice":…}                                       (only messages that were not done as
  * asked)

@@ -31,37 +31,6 @@ enum question {
 	ASK_N,
 };
 
-/* ---- the rules as a number ---- */
-
-static uint64_t hash_text(uint64_t h, const char *s)
-{
-	return text_hash(h, s ? s : "", s ? strlen(s) + 1 : 1);
-}
-
-static uint64_t hash_list(uint64_t h, const struct text_list *l)
-{
-	h = text_hash(h, &l->n, sizeof(l->n));
-	for (size_t i = 0; i < l->n; i++)
-		h = hash_text(h, l->v[i]);
-	return h;
-}
-
-uint64_t folder_rules_hash(const struct job *j, const struct selection *s)
-{
-	const struct message_rules *m = &j->messages;
-	/* Days by the moments at which they begin on this machine. */
-	const uint64_t numbers[] = {
-		m->max_age_usec,      m->min_age_usec,   (uint64_t)s->since, (uint64_t)s->end,
-		m->min_size,          m->max_size,       j->flags.mode,      j->match,
-		j->propagate_deletes, j->recopy_deleted,
-	};
-	uint64_t h = text_hash(TEXT_HASH_SEED, numbers, sizeof(numbers));
-
-	h = hash_text(h, m->search);
-	h = hash_list(h, &j->flags.drop);
-	return hash_list(h, &j->flags.rename) >> 1; /* as SQL has numbers */
-}
-
 /* ---- questions ---- */
 
 /* How many commands one question takes. */
