@@ -11,6 +11,7 @@ NAMED = re.compile(rb'^\S+ (SELECT|EXAMINE|CREATE|SUBSCRIBE|UNSUBSCRIBE|STATUS|A
 QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.S)
 LITERAL = re.compile(rb"\{(\d+)\+?\}\r\n")
 WIDE = re.compile(rb" UTF8 \(~\{(\d+)\+?\}\r\n")
+LISTED = re.compile(rb'\)( "[^"]*")? UTF8 \(~')  # Courier knows it only behind a list of flags
 TOLD = re.compile(rb'^\* (LIST \([^)]*\) (?:"(?:[^"\\]|\\.)*"|NIL) |LSUB \([^)]*\) '
                   rb'(?:"(?:[^"\\]|\\.)*"|NIL) |STATUS )', re.I | re.S)
 
@@ -45,6 +46,8 @@ class Utf8Face:
         if self.only and not self.enabled and (NAMED.match(command) or
                                                re.match(rb"\S+ (LIST|LSUB) ", command, re.I)):
             return b"NO [CANNOT] ENABLE UTF8=ACCEPT first"
+        if WIDE.search(command) and not LISTED.search(command):
+            return b"NO Error in IMAP command received by server."
         if re.match(rb"\S+ APPEND ", command, re.I):
             for start, n in self._messages(command):
                 header = re.split(rb"\r?\n\r?\n", command[start:start + n], 1)[0]
