@@ -209,21 +209,26 @@ int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished
 /* ---- APPEND ---- */
 
 /* One message of an APPEND. Results as those of imap_put_literal(). */
-static int put_message(struct imap *c, struct imap_cmd *cmd, struct spool *body,
+static int put_message(struct imap *c, struct imap_cmd *cmd, const struct message *m,
 		       struct mm_err *reterr)
 {
-	int wide = imap_utf8(c) ? utf8_header(body) : 0;
+	int wide = imap_utf8(c) ? utf8_header(m->body) : 0;
 	int r;
 
 	if (wide < 0) {
 		stream_write_nothing(c->stream); /* half a command is out */
-		return spool_trouble(c->pool, spool_size(body), wide, reterr);
+		return spool_trouble(c->pool, spool_size(m->body), wide, reterr);
 	}
+	/* Courier knows the form of RFC 6855 only behind a list of flags. */
+	if (wide || (m->flags && *m->flags))
+		imap_put(c, " (%s)", m->flags ? m->flags : "");
+	if (*m->date)
+		imap_put(c, " \"%s\"", m->date);
 	imap_put(c, wide ? " UTF8 (~" : " ");
-	r = imap_put_literal(c, cmd, spool_size(body), reterr);
+	r = imap_put_literal(c, cmd, spool_size(m->body), reterr);
 	if (r != 0)
 		return r;
-	stream_write_spool(c->stream, body);
+	stream_write_spool(c->stream, m->body);
 	if (wide)
 		imap_put(c, ")");
 	return 0;
@@ -241,13 +246,8 @@ int imap_append_begin(struct imap *c, const char *raw, const struct message *v, 
 	c->appended = true;
 	imap_put(c, "APPEND ");
 	r = imap_put_mailbox(c, cmd, raw, reterr);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (v[i].flags && *v[i].flags)
-			imap_put(c, " (%s)", v[i].flags);
-		if (*v[i].date)
-			imap_put(c, " \"%s\"", v[i].date);
-		r = put_message(c, cmd, v[i].body, reterr);
-	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = put_message(c, cmd, &v[i], reterr);
 	if (r < 0)
 		return r;
 	if (r == 0)
