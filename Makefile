@@ -22,7 +22,7 @@ CATALOGDIR ?= $(call systemd_dir,catalogdir,/usr/lib/systemd/catalog)
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
 # Without the build dependencies, demo and check still have to start: their first step installs them.
-PKGS     := libsystemd libcurl openssl libconfig sqlite3 jansson libpcre2-8
+PKGS     := libsystemd libcurl openssl libconfig sqlite3 jansson libpcre2-8 zlib
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # libunistring has no file for pkg-config.
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring
