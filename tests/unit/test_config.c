@@ -67,6 +67,8 @@ static void test_defaults(void **state)
 	assert_true(j->min_free_bytes == UINT64_C(1) << 30);
 	assert_true(j->folders.subscribe);
 	assert_true(j->folders.create);
+	assert_true(j->folders.automap);
+	assert_false(j->folders.subscribed_only);
 	assert_int_equal(j->match, MATCH_DEFAULT);
 	assert_int_equal(j->connections, 4);
 	assert_int_equal(j->max_errors, 50);
@@ -200,7 +202,11 @@ static void test_every_account_key(void **state)
 		"  enabled = false; schedule = \"Mon..Fri 22:00\"; watch = false;\n"
 		"  origin = { server = \"s\"; user = \"a\"; password_file = \"p\"; };\n"
 		"  destination = { server = \"t\"; user = \"b\"; password_file = \"p\"; };\n"
-		"  folders = { subscribe = false; create = false; subscribed_only = false; };\n"
+		"  folders = { subscribe = false; create = false; subscribed_only = true;\n"
+		"    include = [ \"*\" ]; exclude = [ \"\\\\Junk\", \"/x/\" ]; automap = "
+		"false;\n"
+		"    map = ( (\"a\", \"b\"), (\"c\", \"d\") ); rewrite = [ \"s/a/b/\" ];\n"
+		"    into = \"Old\"; };\n"
 		"  flags = { mode = \"merge\"; }; match = ( \"date\", \"subject\" );\n"
 		"  limits = { connections = 16; max_errors = 1; timeout = \"5s\";\n"
 		"    max_rate = \"2kB/s\"; };\n"
@@ -212,6 +218,15 @@ static void test_every_account_key(void **state)
 	assert_string_equal(a->schedule, "Mon..Fri 22:00");
 	assert_false(a->job.folders.subscribe);
 	assert_false(a->job.folders.create);
+	assert_true(a->job.folders.subscribed_only);
+	assert_false(a->job.folders.automap);
+	assert_int_equal(a->job.folders.include.n, 1);
+	assert_int_equal(a->job.folders.exclude.n, 2);
+	assert_string_equal(a->job.folders.exclude.v[0], "\\Junk");
+	assert_int_equal(a->job.folders.map.n, 4);
+	assert_string_equal(a->job.folders.map.v[3], "d");
+	assert_string_equal(a->job.folders.rewrite.v[0], "s/a/b/");
+	assert_string_equal(a->job.folders.into, "Old");
 	assert_false(a->job.repair);
 	assert_int_equal(a->job.match, MATCH_DATE | MATCH_SUBJECT);
 	assert_int_equal(a->job.connections, 16);
