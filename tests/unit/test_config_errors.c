@@ -360,77 +360,6 @@ static void test_account(void **state)
 	check_rows(state, rows, ELEMENTS(rows));
 }
 
-#define FOLDERS(text) ACCOUNT("folders = { " text " };")
-
-static void test_folders(void **state)
-{
-	static const struct row rows[] = {
-		{FOLDERS("include = [ \"Work/*\", \"\\\\Sent\" ]; exclude = ( "
-			 "\"/^Old\\\\//i\", \"INBOX\" ); automap = true; map = ( "
-			 "(\"A\", \"B\"), [\"C\", \"B\"] ); rewrite = [ "
-			 "\"s#^Lists/#Archive/Lists/#\", \"s{(a)}{$1\\\\1}gi\" ]; into = "
-			 "\"Old/mail\"; subscribed_only = true;"),
-		 ""},
-		{FOLDERS("include = [ ]; exclude = [ ]; map = ( ); rewrite = [ ];"), ""},
-		{FOLDERS("exclude = \"Junk\";"),
-		 "m.conf:2: folders.exclude is a text; write a list of texts: [ \"A\", \"B\" "
-		 "]\n"},
-		{FOLDERS("exclude = [ \"Junk\",\n\"\" ];"),
-		 "m.conf:3: folders.exclude is empty; write a value, or remove the key\n"},
-		{FOLDERS("exclude = [ \"a\",\n\"/a(b/\",\n\"/x/i\" ]; include = "
-			 "[\n\"\\\\Spam\" "
-			 "];"),
-		 "m.conf:3: folders.exclude = \"/a(b/\" has an expression with an error: "
-		 "missing closing parenthesis, at character 5; see pcre2pattern(3)\n"
-		 "m.conf:5: folders.include = \"\\Spam\" is no role; write one of "
-		 "\"\\\\All\", \"\\\\Archive\", \"\\\\Drafts\", \"\\\\Flagged\", "
-		 "\"\\\\Important\", \"\\\\Junk\", \"\\\\Sent\", \"\\\\Trash\", or "
-		 "\"INBOX\"\n"},
-		{FOLDERS("include = [ \"/Lists\" ];"),
-		 "m.conf:2: folders.include = \"/Lists\" begins with a slash, as no folder "
-		 "does; write /EXPRESSION/ or /EXPRESSION/i\n"},
-		{FOLDERS("rewrite = [ \"s/a/b/\",\n\"s/(a/b/\",\n\"tr/a/b/\",\n\"s/a/$1/\" ];"),
-		 "m.conf:3: folders.rewrite = \"s/(a/b/\" has an expression with an error: "
-		 "missing closing parenthesis, at character 5; see pcre2pattern(3)\n"
-		 "m.conf:4: folders.rewrite = \"tr/a/b/\" is no substitution; write "
-		 "\"s/EXPRESSION/REPLACEMENT/\", with any sign for the slashes\n"
-		 "m.conf:5: folders.rewrite = \"s/a/$1/\" names a group in its replacement "
-		 "that its expression does not have; write \\1 or $1 for what the first ( ) "
-		 "found, and \\\\ or \\$ for the signs themselves\n"},
-		{FOLDERS("map = ( (\"A\", \"B\"),\n(\"A\", \"C\"),\n(\"inbox\", \"X\"), "
-			 "(\"B\", \"D\"),\n(\"INBOX\", \"Y\") );"),
-		 "m.conf:3: folders.map sends \"A\" to two places; keep one of the two\n"
-		 "m.conf:5: folders.map sends \"INBOX\" to two places; keep one of the two\n"},
-		{FOLDERS("map = ( (\"A/\", \"/B\"),\n(\"\\\\Sent\", \"a//b\"),\n(\"x\", "
-			 "\"\") );"),
-		 "m.conf:2: folders.map = \"A/\" ends in a slash; write the name of a folder, "
-		 "with a slash between its levels: \"A/B\"\n"
-		 "m.conf:2: folders.map = \"/B\" begins with a slash; write the name of a "
-		 "folder, with a slash between its levels: \"A/B\"\n"
-		 "m.conf:3: folders.map = \"\\Sent\" is a role; write the name of a folder\n"
-		 "m.conf:3: folders.map = \"a//b\" has two slashes in a row; write the name of "
-		 "a folder, with a slash between its levels: \"A/B\"\n"
-		 "m.conf:4: folders.map is empty; write a value, or remove the key\n"},
-		{FOLDERS("map = ( \"A\", \"B\" );"),
-		 "m.conf:2: folders.map contains something that is no pair; write a list of "
-		 "pairs: ( (\"A\", \"B\"), (\"C\", \"D\") )\n"
-		 "m.conf:2: folders.map contains something that is no pair; write a list of "
-		 "pairs: ( (\"A\", \"B\"), (\"C\", \"D\") )\n"},
-		{FOLDERS("into = \"\";"),
-		 "m.conf:2: folders.into is empty; write a value, or remove the key\n"},
-		{FOLDERS("into = \"Old/\";"),
-		 "m.conf:2: folders.into = \"Old/\" ends in a slash; write the name of a "
-		 "folder, with a slash between its levels: \"A/B\"\n"},
-		{FOLDERS("into = \"a\\x01\";"),
-		 "m.conf:2: folders.into = \"a?\" has a control character; write the name of a "
-		 "folder, with a slash between its levels: \"A/B\"\n"},
-		{FOLDERS("automap = \"no\";"),
-		 "m.conf:2: folders.automap is a text; write true or false, without quotes\n"},
-	};
-
-	check_rows(state, rows, ELEMENTS(rows));
-}
-
 static void test_account_keys(void **state)
 {
 	static const struct row rows[] = {
@@ -744,7 +673,6 @@ int main(void)
 		TEST(test_server),
 		TEST(test_host),
 		TEST(test_account),
-		TEST(test_folders),
 		TEST(test_account_keys),
 		TEST(test_syntax),
 		TEST(test_nul),
