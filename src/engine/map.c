@@ -203,19 +203,26 @@ void pairs_free(struct pair *v, size_t n)
 		free(v[i].destination);
 		free(v[i].origin_raw);
 		free(v[i].destination_raw);
+		seqset_done(&v[i].gone);
 		free(v[i].map.by);
 		free(v[i].map.basis);
+		free(v[i].note);
+	}
+	free(v);
+}
+
+void map_omitted_free(struct map_omitted *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(v[i].origin);
+		free(v[i].by);
 	}
 	free(v);
 }
 
 void map_done(struct map *m)
 {
-	for (size_t i = 0; i < m->n_omitted; i++) {
-		free(m->omitted[i].origin);
-		free(m->omitted[i].by);
-	}
-	free(m->omitted);
+	map_omitted_free(m->omitted, m->n_omitted);
 	pairs_free(m->pairs, m->n_pairs);
 	text_list_done(&m->notes);
 	*m = (struct map){0};

@@ -61,5 +61,6 @@ int map_folders(const struct folder_rules *rules, const struct engine_sides *sid
 		const struct map_known *known, size_t n_known, struct map *ret);
 void map_done(struct map *m);
 void pairs_free(struct pair *v, size_t n);
+void map_omitted_free(struct map_omitted *v, size_t n);
 
 #endif

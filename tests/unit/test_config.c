@@ -200,12 +200,11 @@ static void test_every_account_key(void **state)
 		"  enabled = false; schedule = \"Mon..Fri 22:00\"; watch = false;\n"
 		"  origin = { server = \"s\"; user = \"a\"; password_file = \"p\"; };\n"
 		"  destination = { server = \"t\"; user = \"b\"; password_file = \"p\"; };\n"
-		"  folders = { subscribe = false; create = false; subscribed_only = true;\n"
-		"    include = [ \"*\" ]; exclude = [ \"\\\\Junk\", \"/x/\" ]; automap = "
-		"false;\n"
-		"    map = ( (\"a\", \"b\"), (\"c\", \"d\") ); rewrite = [ \"s/a/b/\" ];\n"
-		"    into = \"Old\"; };\n"
-		"  flags = { mode = \"merge\"; }; match = ( \"date\", \"subject\" );\n"
+		"  folders = { subscribe = false; create = false; subscribed_only = false; };\n"
+		"  flags = { mode = \"first\"; drop = [ \"NonJunk\", \"\\\\draft\" ];\n"
+		"    rename = ( (\"$Label1\", \"Important\"), [ \"x\", \"\\\\Flagged\" ] ); "
+		"};\n"
+		"  match = ( \"date\", \"subject\" );\n"
 		"  limits = { connections = 16; max_errors = 1; timeout = \"5s\";\n"
 		"    max_rate = \"2kB/s\"; };\n"
 		"  propagate_deletes = false; recopy_deleted = false; repair = false; } );\n");
@@ -216,16 +215,14 @@ static void test_every_account_key(void **state)
 	assert_string_equal(a->schedule, "Mon..Fri 22:00");
 	assert_false(a->job.folders.subscribe);
 	assert_false(a->job.folders.create);
-	assert_true(a->job.folders.subscribed_only);
-	assert_false(a->job.folders.automap);
-	assert_int_equal(a->job.folders.include.n, 1);
-	assert_int_equal(a->job.folders.exclude.n, 2);
-	assert_string_equal(a->job.folders.exclude.v[0], "\\Junk");
-	assert_int_equal(a->job.folders.map.n, 4);
-	assert_string_equal(a->job.folders.map.v[3], "d");
-	assert_string_equal(a->job.folders.rewrite.v[0], "s/a/b/");
-	assert_string_equal(a->job.folders.into, "Old");
 	assert_false(a->job.repair);
+	assert_int_equal(a->job.flags.mode, FLAGS_FIRST);
+	assert_int_equal(a->job.flags.drop.n, 2);
+	assert_string_equal(a->job.flags.drop.v[0], "NonJunk");
+	assert_string_equal(a->job.flags.drop.v[1], "\\draft");
+	assert_int_equal(a->job.flags.rename.n, 4);
+	assert_string_equal(a->job.flags.rename.v[2], "x");
+	assert_string_equal(a->job.flags.rename.v[3], "\\Flagged");
 	assert_int_equal(a->job.match, MATCH_DATE | MATCH_SUBJECT);
 	assert_int_equal(a->job.connections, 16);
 	assert_int_equal(a->job.max_errors, 1);

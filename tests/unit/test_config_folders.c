@@ -84,10 +84,76 @@ static void test_folders(void **state)
 	}
 }
 
+static void test_values(void **state)
+{
+	struct fixture *f = *state;
+	const struct folder_rules *r;
+
+	fixture_write(f, "m.conf",
+		      FOLDERS("include = [ \"*\" ]; exclude = [ \"\\\\Junk\", \"/x/\" ]; "
+			      "automap = false; map = ( (\"a\", \"b\"), [\"c\", \"d\"] ); "
+			      "rewrite = [ \"s/a/\\\\0/\" ]; into = \"Old\"; subscribed_only = "
+			      "true;"));
+	fixture_expect(f, "");
+	r = &f->config->accounts[0].job.folders;
+	assert_false(r->automap);
+	assert_true(r->subscribed_only);
+	assert_int_equal(r->include.n, 1);
+	assert_string_equal(r->include.v[0], "*");
+	assert_int_equal(r->exclude.n, 2);
+	assert_string_equal(r->exclude.v[0], "\\Junk");
+	assert_int_equal(r->map.n, 4);
+	assert_string_equal(r->map.v[3], "d");
+	assert_int_equal(r->rewrite.n, 1);
+	assert_string_equal(r->rewrite.v[0], "s/a/\\0/");
+	assert_string_equal(r->into, "Old");
+}
+
+/* What a group says is that of its members, and of nobody else. */
+static void test_group(void **state)
+{
+	static const char csv[] = "origin_user,origin_password,destination_user,"
+				  "destination_password\nanna,x,anna@new,y\nbob,x,bob@new,y\n";
+	struct fixture *f = *state;
+
+	fixture_write(
+		f, "m.conf",
+		"servers = ( { name = \"s\"; host = \"h\"; }, { name = \"t\"; host = "
+		"\"i\"; } );\n"
+		"groups = ( { name = \"g\"; accounts_file = \"g.csv\"; origin = { server = "
+		"\"s\"; }; destination = { server = \"t\"; };\n"
+		"folders = { exclude = [ \"\\\\Junk\" ]; into = \"Old\"; map = ( (\"a\", "
+		"\"b\") ); }; } );\n");
+	fixture_write(f, "g.csv", csv);
+	fixture_chmod(f, "g.csv", 0640);
+	fixture_expect(f, "");
+	assert_int_equal(f->config->n_accounts, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct folder_rules *r = &f->config->accounts[i].job.folders;
+
+		assert_string_equal(r->exclude.v[0], "\\Junk");
+		assert_string_equal(r->into, "Old");
+		assert_int_equal(r->map.n, 2);
+		assert_true(r->automap);
+	}
+
+	fixture_write(
+		f, "m.conf",
+		"servers = ( { name = \"s\"; host = \"h\"; }, { name = \"t\"; host = "
+		"\"i\"; } );\n"
+		"groups = ( { name = \"g\"; accounts_file = \"g.csv\"; origin = { server = "
+		"\"s\"; }; destination = { server = \"t\"; };\n"
+		"folders = { map = ( (\"a\", \"b\"),\n(\"a\", \"c\") ); }; } );\n");
+	fixture_expect(f, "m.conf:4: folders.map sends \"a\" to two places; keep one of the "
+			  "two\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_folders, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_values, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_group, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
