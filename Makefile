@@ -169,6 +169,15 @@ check check-long:
 	$(MAKE) all unit bench-tools crash-worker
 	$(if $(filter check-long,$@),MAILMIG_LONG=1) $(PYTEST) tests
 
+# Every server with every other; then the README's table of them, whatever came out.
+.PHONY: check-interop
+check-interop:
+	tests/tools/install-deps check
+	$(MAKE) all
+	MAILMIG_INTEROP=all $(PYTEST) tests/interop; result=$$?; \
+	  PYTHONPATH=tests $(PYTHON) -B -m interop.table $(BUILD)/interop/all.jsonl README.md && \
+	  exit $$result
+
 # Pure parts only: no root, no servers, under a minute.
 .PHONY: check-fast
 check-fast: all unit
@@ -288,6 +297,7 @@ help:
 	@echo 'make demo      see it work between two throw-away servers'
 	@echo 'make check     all tests (installs what they need)'
 	@echo 'make check-long  the same with every stop, cut and failure instead of samples'
+	@echo 'make check-interop  all pairs of mail servers, and the README table of them'
 	@echo 'make check-fast  unit tests and style, under a minute'
 	@echo 'make asan      all tests with ASan and UBSan'
 	@echo 'make fuzz      libFuzzer on the parsers, FUZZ_SECONDS each'
@@ -301,6 +311,7 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/unit $(BUILD)/bench -type f -name '*.d' 2>/dev/null)
 
+# With the roots of the foreign servers (build/roots): a minute to make them again.
 .PHONY: clean
 clean:
 	rm -rf build

@@ -94,7 +94,7 @@ uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
 enum folder_server imap_server(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */
-/* What was received compressed made no sense: try again without. */
+/* It broke when compression had begun, and it may be the reason: try again without. */
 bool imap_garbled(const struct imap *c);
 
 /* By the greeting, and by the answer to ID, which comes with the first answers after the login.
@@ -207,5 +207,9 @@ int imap_sizes_end(struct imap *c, imap_size_fn fn, void *userdata, struct mm_er
 int imap_flags_begin(struct imap *c, const char *set, bool add, const char *flags,
 		     struct mm_err *reterr);
 int imap_flags_end(struct imap *c, struct mm_err *reterr);
+
+/* UID STORE +FLAGS.SILENT (\\Deleted), and where the server has UIDPLUS a UID EXPUNGE (RFC 4315
+ * §2.1) of the same set; never an EXPUNGE of all. 0; 1: marked only; -errno. */
+int imap_remove(struct imap *c, const char *set, struct mm_err *reterr);
 
 #endif

@@ -8,20 +8,26 @@
 #include <syslog.h>
 
 #include "known.h"
+#include "prune.h"
 #include "refused.h"
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
  */
-static bool is_unchanged(const struct pair *p)
+static bool is_unchanged(const struct engine *e, const struct pair *p)
 {
-	const struct folder_status *o = &p->origin_status;
+	const struct folder_status *o = &p->origin_status, *d = &p->destination_status;
 	const struct state_folder *sf = &p->sf;
 
-	return sf->complete && o->known && o->modseq != 0 && o->modseq == sf->origin_modseq &&
-	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
-	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
+	/* Where the origin's flags win, those of the destination must be the same, too. */
+	if (e->job->flags.mode == FLAGS_ORIGIN && (!d->modseq || d->modseq != sf->dest_modseq))
+		return false;
+	return sf->complete && sf->rules == e->rules && o->known && o->modseq != 0 &&
+	       o->modseq == sf->origin_modseq && o->uidvalidity == sf->origin_uidvalidity &&
+	       o->uidnext == sf->origin_uidnext && o->messages == sf->origin_messages &&
+	       p->exists && p->destination_status.known &&
 	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
-	       p->destination_status.uidnext >= sf->dest_seen;
+	       p->destination_status.uidnext >= sf->dest_seen &&
+	       !recopy_is_due(e, p, &p->destination_status);
 }
 
 int pair_note(struct pair *p, const char *fmt, ...)
@@ -111,7 +117,7 @@ static int recall(struct lane *l, struct pair *p, struct mm_err *reterr)
 	if (r == 0)
 		r = held_recall(l, p, reterr);
 	if (r == 0)
-		r = is_unchanged(p) ? held_is_quiet(e, p, reterr) : 0;
+		r = is_unchanged(e, p) ? held_is_quiet(e, p, reterr) : 0;
 	if (r < 0)
 		return r;
 	p->unchanged = r > 0;
@@ -231,6 +237,7 @@ static int look(struct lane *l, struct mm_err *reterr)
 			reterr, MM_CLASS_PROTOCOL,
 			"see whether the mailbox exists: log in with a mail program");
 	}
+	e->n_listed = origin.n;
 	r = map(l, &origin, &destination, &known, reterr);
 	if (r == 0)
 		r = recall_all(l, reterr);

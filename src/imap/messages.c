@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UID FETCH, APPEND and MULTIAPPEND, UID STORE. */
+/* UID FETCH, APPEND and MULTIAPPEND, UID STORE, UID EXPUNGE. */
 #include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -386,4 +386,24 @@ int imap_flags_end(struct imap *c, struct mm_err *reterr)
 	}
 	imap_cmd_free(c, cmd);
 	return r;
+}
+
+/* ---- EXPUNGE ---- */
+
+int imap_remove(struct imap *c, const char *set, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd;
+	int r;
+
+	r = imap_flags_begin(c, set, true, "\\Deleted", reterr);
+	if (r == 0)
+		r = imap_flags_end(c, reterr);
+	if (r < 0 || !imap_has(c, IMAP_CAP_UIDPLUS))
+		return r < 0 ? r : 1;
+	cmd = imap_cmd_begin(c, VERB_PLAIN, "EXPUNGE", reterr);
+	if (!cmd)
+		return -ENOBUFS;
+	imap_put(c, "UID EXPUNGE %s", set);
+	imap_cmd_end(c);
+	return imap_simple_end(c, cmd, MM_SCOPE_FOLDER, reterr);
 }

@@ -203,6 +203,13 @@ static void test_border(void **state)
 	assert_false(stream_usable(b));
 	stream_free(b);
 
+	/* Nor is none, once it is over. */
+	b = new_packed(NULL);
+	assert_false(stream_garbled(b));
+	stream_fail(b, -ETIMEDOUT, "no answer");
+	assert_true(stream_garbled(b));
+	stream_free(b);
+
 	/* Nobody consents to what was not said in full. */
 	b = new_stream(NULL);
 	stream_write(b, "a.1 COMPRESS DEFLATE\r\n", 22);
