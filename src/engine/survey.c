@@ -244,11 +244,13 @@ static int look(struct lane *l, struct mm_err *reterr)
 	if (r == 0)
 		r = room_check(l, reterr);
 	if (r == 0)
+		r = known_write(e, &known, false, reterr);
+	if (r == 0)
 		r = make_missing(l, reterr);
 	if (r == 0)
 		r = recall_renamed(l, reterr);
 	if (r == 0)
-		r = known_write(e, &known, reterr);
+		r = known_write(e, &known, true, reterr);
 	if (r == 0)
 		r = find_doubts(e, reterr);
 	return r;
