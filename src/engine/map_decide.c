@@ -242,7 +242,6 @@ static int keep(const struct mapper *m, const struct folder *f, struct choice *c
 	if (!known || (c->rule != ENGINE_RULE_KEPT && strcmp(known, c->name) == 0))
 		return 0;
 	c->rule = ENGINE_RULE_KEPT;
-	result->role = ROLE_NONE;
 	result->guess = false;
 	return text_set(&c->name, known) < 0 || text_set(&c->by, "as before") < 0 ? -ENOMEM : 0;
 }
