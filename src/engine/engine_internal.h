@@ -33,8 +33,10 @@ struct pair {
 	/* The first of the pairs with this destination, which all of them point to: never are
 	 * two of them worked on at once. */
 	struct pair *first;
-	bool busy;    /* of the first: one of them is being worked on */
-	bool renamed; /* the destination has refused the name that the rules gave it */
+	bool busy;           /* of the first: one of them is being worked on */
+	bool in_doubt;       /* uploads of it may be there that nobody has found yet, */
+	unsigned n_in_doubt; /* of the first: so many of them; the others wait for these */
+	bool renamed;        /* the destination has refused the name that the rules gave it */
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
@@ -147,6 +149,10 @@ int pair_note(struct pair *p, const char *fmt, ...) _printf_(2, 3);
 /* ---- places.c: what pairs of one destination share ---- */
 /* Set `first` and map.shared of all pairs that have a destination_raw. 0 or -ENOMEM. */
 int pairs_group(struct pair *v, size_t n);
+/* Uploads of a pair have come into doubt, or are settled. */
+void pair_set_doubt(struct pair *p, bool in_doubt);
+/* May it be worked on now, as far as the others are concerned? */
+bool pair_is_free(const struct pair *p);
 /* The destination has other UIDs from now on, for all of its pairs. */
 void pairs_renewed(struct engine *e, const struct pair *p, uint32_t uidvalidity);
 /* Uploads to this destination that are in doubt, of other pairs: as items whose uid is their

@@ -144,6 +144,23 @@ static int recall_all(struct lane *l, struct mm_err *reterr)
 	return r;
 }
 
+/* Which of those that share a destination have something to find there first. */
+static int find_doubts(struct engine *e, struct mm_err *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->n_pairs; i++) {
+		struct pair *p = &e->pairs[i];
+		uint64_t n = 0;
+
+		if (!p->map.shared || p->place == PAIR_DONE)
+			continue;
+		r = state_count(e->state, p->sf.id, ROW_INTENT, &n, reterr);
+		pair_set_doubt(p, n > 0);
+	}
+	return r;
+}
+
 /* Folders that could be made only under another name. */
 static int recall_renamed(struct lane *l, struct mm_err *reterr)
 {
@@ -227,11 +244,15 @@ static int look(struct lane *l, struct mm_err *reterr)
 	if (r == 0)
 		r = room_check(l, reterr);
 	if (r == 0)
+		r = known_write(e, &known, false, reterr);
+	if (r == 0)
 		r = make_missing(l, reterr);
 	if (r == 0)
 		r = recall_renamed(l, reterr);
 	if (r == 0)
-		r = known_write(e, &known, reterr);
+		r = known_write(e, &known, true, reterr);
+	if (r == 0)
+		r = find_doubts(e, reterr);
 	return r;
 }
 
