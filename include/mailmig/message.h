@@ -4,7 +4,9 @@
 
 #include <mailmig/base.h>
 #include <mailmig/fingerprint.h>
+#include <mailmig/message_text.h>
 #include <mailmig/spool.h>
+#include <mailmig/witness.h>
 
 #define MESSAGE_DATE_MAX      32
 #define MESSAGE_DIGEST_OCTETS 32 /* SHA-256 */
@@ -22,6 +24,8 @@ struct message {
 	uint8_t digest[MESSAGE_DIGEST_OCTETS]; /* SHA-256 of the exact octets */
 	bool has_fingerprint;
 	struct fingerprint fingerprint;
+	struct witness witness;
+	uint8_t text[MESSAGE_TEXT_OCTETS];
 	struct spool *body; /* a reference, or NULL */
 };
 

@@ -101,6 +101,8 @@ enum store_want {
 	STORE_WANT_FINGERPRINT = 1 << 3,
 	STORE_WANT_DIGEST = 1 << 4, /* reads the whole message */
 	STORE_WANT_BODY = 1 << 5,   /* with digest and fingerprint */
+	STORE_WANT_WITNESS = 1 << 6,
+	STORE_WANT_TEXT = 1 << 7, /* beside a digest */
 };
 
 /* Messages with UID in [first, last] (last 0: no end), or in a set whose text is short enough

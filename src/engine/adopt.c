@@ -46,7 +46,7 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 {
 	struct state_row row = {
 		.uid = o->uid,
-		.state = o->rewritten || o->reason ? ROW_ALTERED : ROW_STORED,
+		.state = o->how == MATCHED_REWRITTEN || o->reason ? ROW_ALTERED : ROW_STORED,
 		.size = o->size,
 		.has_digest = o->has_digest,
 		.has_fingerprint = true,
@@ -150,15 +150,37 @@ static int take_matched(struct folder_work *w, struct match_list *o, struct matc
 static int match_both(struct folder_work *w, struct match_list *o, struct match_list *d,
 		      struct mm_err *reterr)
 {
+	unsigned match = w->lane->engine->job->match;
 	int r;
 
-	match_by_fingerprint(o, d, MATCH_TRUST);
-	r = read_digests(w, w->lane->origin, o, reterr);
+	match_by_witness(o, d, match);
+	r = read_digests(w, w->lane->origin, o, STORE_WANT_TEXT, reterr);
 	if (r == 0)
-		r = read_digests(w, w->lane->destination, d, reterr);
-	if (r == 0)
-		match_by_digest(o, d);
-	return r;
+		r = read_digests(w, w->lane->destination, d, STORE_WANT_TEXT, reterr);
+	if (r < 0)
+		return r;
+	match_by_digest(o, d);
+	match_changed(o, d, match);
+	return 0;
+}
+
+/* How many were recognised, and by what. */
+static void tell_matched(const struct folder_work *w, const struct match_list *o)
+{
+	size_t n[MATCHED_N] = {0}, all = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		n[o->v[i].how] += o->v[i].partner != 0;
+		all += o->v[i].partner != 0;
+	}
+	if (all > 0)
+		engine_note(
+			w->lane->engine, LOG_INFO,
+			"folder \"%s\": of %zu messages %zu are there already: %zu by their "
+			"header, %zu by their content, %zu by their text under a changed "
+			"header",
+			w->pair->destination, o->n, all, n[MATCHED_HEADER], n[MATCHED_CONTENT],
+			n[MATCHED_TEXT]);
 }
 
 /* Are there messages at the destination that nobody told us of? */
@@ -173,21 +195,27 @@ static bool may_have_unknown(const struct folder_work *w)
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(match_done) struct match_list origin = {0}, destination = {0};
+	bool size = w->lane->engine->job->match & MATCH_SIZE; /* else it is nobody's business */
 	int r;
 
 	if (w->fresh.n == 0 || !may_have_unknown(w))
 		return 0;
 	r = read_candidates(w, w->pair->sf.dest_seen,
-			    STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
+			    STORE_WANT_FLAGS | (size ? STORE_WANT_SIZE : 0) |
+				    STORE_WANT_WITNESS,
 			    &destination, reterr);
 	if (r < 0 || destination.n == 0)
 		return r;
+	/* The fingerprint is for the state. */
 	r = read_each(w, w->lane->origin, &w->fresh,
-		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_message,
-		      &origin, reterr);
+		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT |
+			      STORE_WANT_WITNESS,
+		      keep_message, &origin, reterr);
 	if (r == 0)
 		r = match_both(w, &origin, &destination, reterr);
 	if (r == 0)
 		r = take_matched(w, &origin, &destination, reterr);
+	if (r == 0)
+		tell_matched(w, &origin);
 	return r;
 }

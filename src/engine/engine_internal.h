@@ -197,8 +197,8 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
 /* A message_fn: the message becomes an item of a match_list. */
 int keep_message(void *userdata, struct message *m, struct mm_err *reterr);
-/* Digests of the doubtful items of a side that have none yet. */
-int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+/* Digests of the doubtful items of a side that have none yet, and `more` of enum store_want. */
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l, unsigned more,
 		 struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */

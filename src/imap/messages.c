@@ -10,16 +10,30 @@
 
 /* ---- FETCH ---- */
 
-#define HEADER_FIELDS "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)]"
+/* Those of a fingerprint, enum match_by. */
+#define FINGERPRINT_FIELDS MATCH_DEFAULT
+
+/* The header fields that are asked for: enum match_by; 0: none. */
+static unsigned header_fields(const struct imap *c, unsigned want)
+{
+	if (want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST))
+		return 0;
+	return (want & IMAP_WANT_FINGERPRINT ? FINGERPRINT_FIELDS : 0) |
+	       (want & IMAP_WANT_WITNESS ? c->match & MATCH_HEADER : 0);
+}
 
 int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
 		     struct mm_err *reterr)
 {
 	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_FETCH, "FETCH", reterr);
 	bool body = want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST);
+	unsigned fields = header_fields(c, want);
+	_cleanup_(buf_done) struct buf names = {0};
 
 	if (!cmd)
 		return -ENOBUFS;
+	if (witness_fields(fields, &names) < 0)
+		return mm_err_oom(reterr);
 	cmd->want = want;
 	imap_put(c, "UID FETCH %s (UID", set);
 	if (want & IMAP_WANT_FLAGS)
@@ -30,8 +44,8 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 		imap_put(c, " INTERNALDATE");
 	if (body)
 		imap_put(c, " BODY.PEEK[]");
-	else if (want & IMAP_WANT_FINGERPRINT)
-		imap_put(c, " " HEADER_FIELDS);
+	else if (fields)
+		imap_put(c, " BODY.PEEK[HEADER.FIELDS (%s)]", buf_str(&names));
 	imap_put(c, ")");
 	if (changed_since)
 		imap_put(c, " (CHANGEDSINCE %llu%s)", (unsigned long long)changed_since,
@@ -53,13 +67,15 @@ size_t imap_fetches(const struct imap *c)
 }
 
 /* A body that came as a quoted string: short and legal. */
-static int quoted_body(struct imap *c, const struct imap_fetch *f, bool keep)
+static int quoted_body(struct imap *c, const struct imap_fetch *f, bool keep, bool text)
 {
 	int r = 0;
 
 	c->body = spool_unref(c->body);
 	c->body_size = f->body.n;
-	if (EVP_Digest(f->body.p, f->body.n, c->digest, NULL, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(f->body.p, f->body.n, c->digest, NULL, EVP_sha256(), NULL) != 1 ||
+	    imap_text_begin(c, text) < 0 ||
+	    (text && message_text_add(c->text, f->body.p, f->body.n) < 0))
 		return -ENOMEM;
 	if (keep)
 		r = spool_new(c->pool, f->body.n, &c->body);
@@ -79,31 +95,49 @@ static int take_body(struct imap *c, const struct imap_fetch *f, unsigned want,
 	if (!f->body.external)
 		c->body_complete = false;
 	if (!f->body.external && f->body.p)
-		r = quoted_body(c, f, keep);
+		r = quoted_body(c, f, keep, want & IMAP_WANT_TEXT);
 	if (r < 0)
 		return r;
-	if (!c->body_complete || (keep && !c->body))
+	if (!c->body_complete || (keep && !c->body) ||
+	    ((want & IMAP_WANT_TEXT) && !c->text_wanted))
 		return 0; /* NIL: not told */
 
 	c->body_complete = false;
 	memcpy(m->digest, c->digest, sizeof(m->digest));
 	m->has_digest = true;
 	m->size = c->body_size;
-	if (keep) {
+	if (want & IMAP_WANT_TEXT)
+		r = message_text_end(c->text, m->text);
+	if (r == 0 && keep) {
 		m->body = STEAL(c->body);
-		r = fingerprint_body(m->body, c->match, &m->fingerprint);
+		r = fingerprint_body(m->body, &m->fingerprint);
 		m->has_fingerprint = r == 0;
 	}
 	return r;
 }
 
+/* Where no field was asked for, none is a witness. */
+static int take_header(const struct imap *c, const struct imap_fetch *f, unsigned want,
+		       struct message *m)
+{
+	int r = 0;
+
+	if ((want & IMAP_WANT_FINGERPRINT) && f->header.p) {
+		r = fingerprint_header(f->header.p, f->header.n, &m->fingerprint);
+		m->has_fingerprint = true;
+	}
+	if (r == 0 && (want & IMAP_WANT_WITNESS))
+		r = witness_header(f->header.p, f->header.n, c->match, &m->witness);
+	return r;
+}
+
 /* Does the response hold all that was wanted? */
-static bool is_complete(const struct imap_fetch *f, unsigned want)
+static bool is_complete(const struct imap *c, const struct imap_fetch *f, unsigned want)
 {
 	return f->uid != 0 && (!(want & IMAP_WANT_FLAGS) || f->has_flags) &&
 	       (!(want & IMAP_WANT_SIZE) || f->has_size) &&
 	       (!(want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST)) || f->has_body) &&
-	       (!(want & IMAP_WANT_FINGERPRINT) || f->has_header || f->has_body);
+	       (!header_fields(c, want) || f->has_header);
 }
 
 /* 1: a message; 0: something unsolicited. */
@@ -116,7 +150,7 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 
 	if (imap_parse_fetch(resp, &c->scratch, &f) < 0)
 		return imap_protocol_error(c, "a FETCH line that makes no sense", reterr);
-	if (!is_complete(&f, want))
+	if (!is_complete(c, &f, want))
 		return 0;
 
 	m.uid = f.uid;
@@ -132,10 +166,8 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 			m.flags = text_dup("");
 		r = m.flags ? 0 : -ENOMEM;
 	}
-	if (r == 0 && f.has_header && f.header.p) {
-		r = fingerprint_header(f.header.p, f.header.n, c->match, &m.fingerprint);
-		m.has_fingerprint = true;
-	}
+	if (r == 0 && !(want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST)))
+		r = take_header(c, &f, want, &m);
 	if (r == 0 && (want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST))) {
 		r = take_body(c, &f, want, &m);
 		if (r == 0 && !m.has_digest) {

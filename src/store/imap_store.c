@@ -22,7 +22,9 @@ _Static_assert((int)STORE_WANT_FLAGS == (int)IMAP_WANT_FLAGS &&
 		       (int)STORE_WANT_DATE == (int)IMAP_WANT_DATE &&
 		       (int)STORE_WANT_FINGERPRINT == (int)IMAP_WANT_FINGERPRINT &&
 		       (int)STORE_WANT_DIGEST == (int)IMAP_WANT_DIGEST &&
-		       (int)STORE_WANT_BODY == (int)IMAP_WANT_BODY,
+		       (int)STORE_WANT_BODY == (int)IMAP_WANT_BODY &&
+		       (int)STORE_WANT_WITNESS == (int)IMAP_WANT_WITNESS &&
+		       (int)STORE_WANT_TEXT == (int)IMAP_WANT_TEXT,
 	       "the two sets of wants are handed through");
 
 static struct imap_store *self(const struct store *s)
