@@ -239,6 +239,12 @@ void match_by_header(struct match_list *a, struct match_list *b)
 	pair_open(a, is_left_with_id, b, is_left_with_id, KEY_FINGERPRINT, MATCHED_REWRITTEN);
 }
 
+void match_by_date_and_size(struct match_list *a, struct match_list *b)
+{
+	pair_open(a, is_left_with_date, b, is_left_with_date, KEY_DATE | KEY_SIZE,
+		  MATCHED_REWRITTEN);
+}
+
 void match_by_date(struct match_list *a, struct match_list *b)
 {
 	pair_open(a, is_left_with_date, b, is_left_with_date, KEY_DATE, MATCHED_REWRITTEN);
