@@ -160,6 +160,7 @@ enum imap_want {
 	IMAP_WANT_BODY = 1 << 5,    /* read the body into a spool; digest and fingerprint too */
 	IMAP_WANT_WITNESS = 1 << 6, /* header fields; not of a body */
 	IMAP_WANT_TEXT = 1 << 7,    /* beside a digest: that of the text */
+	IMAP_WANT_LABELS = 1 << 8,  /* X-GM-LABELS, where X-GM-EXT-1 is offered */
 };
 
 /* UID FETCH. set: its text is sent as it is ("1:*"), kept short by the caller. changed_since:

@@ -26,6 +26,7 @@ struct message {
 	struct fingerprint fingerprint;
 	struct witness witness;
 	uint8_t text[MESSAGE_TEXT_OCTETS];
+	char *labels;       /* the server's own, each ended by LF; owned; NULL: not told */
 	struct spool *body; /* a reference, or NULL */
 };
 
@@ -40,6 +41,7 @@ int message_digest(const struct spool *s, uint8_t digest[MESSAGE_DIGEST_OCTETS])
 static inline void message_done(struct message *m)
 {
 	free(m->flags);
+	free(m->labels);
 	spool_unref(m->body);
 	*m = (struct message){0};
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "labels.h"
 #include "map.h"
 #include "match.h"
 #include "throttle.h"
@@ -31,6 +32,7 @@ struct pair {
 	bool crowded;   /* somebody else fills the destination too: no haste */
 	bool recounted; /* a listing was too short and has been asked for again */
 	bool estimated; /* its share of the progress is known */
+	const struct label_set *labels; /* all mail: what has none of these; else NULL */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
 	/* Monotonic: an uncertain upload may still appear, or a session broke in this folder.
@@ -75,6 +77,7 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
+	struct label_set labels; /* that the pairs copy, where the origin has labels */
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine_internal.h"
+#include "labels.h"
 
 /* It is there, and nobody can ask for it. */
 static void refuse(struct pair *p, const struct folder *f)
@@ -40,6 +41,21 @@ static int fill(struct pair *p, const struct folder *f, const struct folder_list
 	return 0;
 }
 
+static int omit(struct map *m, const struct folder *f, enum engine_omit why, const char *by)
+{
+	struct map_omitted *v = reallocarray(m->omitted, m->n_omitted + 1, sizeof(*m->omitted));
+
+	if (!v)
+		return -ENOMEM;
+	m->omitted = v;
+	v[m->n_omitted] = (struct map_omitted){.origin = text_dup(f->name),
+					       .by = text_dup(by),
+					       .why = why,
+					       .status = f->status};
+	m->n_omitted++;
+	return v[m->n_omitted - 1].origin && v[m->n_omitted - 1].by ? 0 : -ENOMEM;
+}
+
 int map_folders(const struct folder_rules *rules, const struct engine_sides *sides,
 		const struct map_known *known, size_t n_known, struct map *ret)
 {
@@ -51,6 +67,12 @@ int map_folders(const struct folder_rules *rules, const struct engine_sides *sid
 	for (size_t i = 0; i < origin->n; i++) {
 		if (origin->v[i].noselect)
 			continue;
+		if (labels_omit(sides, rules, &origin->v[i])) {
+			if (omit(ret, &origin->v[i], ENGINE_OMIT_VIEW,
+				 "a view of messages that are in other folders") < 0)
+				return -ENOMEM;
+			continue;
+		}
 		if (fill(&ret->pairs[ret->n_pairs++], &origin->v[i], sides->destination,
 			 rules->subscribe) < 0)
 			return -ENOMEM;
@@ -99,10 +121,14 @@ int engine_map(const struct job *job, const struct engine_sides *sides,
 	       void (*each)(void *userdata, const struct engine_place *p),
 	       void (*note)(void *userdata, const char *text), void *userdata)
 {
+	_cleanup_(label_set_done) struct label_set labels = {0};
 	_cleanup_(map_done) struct map m = {0};
+	size_t all = 0;
 	int r;
 
 	r = map_folders(&job->folders, sides, NULL, 0, &m);
+	if (r == 0)
+		r = labels_plan(sides, &m, &labels, &all);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < m.n_pairs; i++) {
@@ -112,6 +138,7 @@ int engine_map(const struct job *job, const struct engine_sides *sides,
 			.destination = p->destination,
 			.by = p->map.by,
 			.shared = p->map.shared,
+			.rest = i == all && labels.names.n > 0,
 			.at_origin = &p->origin_status,
 			.at_destination = p->exists ? &p->destination_status : NULL,
 			.refused = why_not(m.pairs, i),

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "labels.h"
 #include "refused.h"
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
@@ -138,9 +139,11 @@ static int remember(struct lane *l, struct mm_err *reterr)
 static int look(struct lane *l, struct mm_err *reterr)
 {
 	_cleanup_(folder_list_done) struct folder_list origin = {0}, destination = {0};
-	const struct engine_sides sides = {.origin = &origin, .destination = &destination};
+	struct engine_sides sides = {.origin = &origin, .destination = &destination};
 	_cleanup_(map_done) struct map map = {0};
 	struct engine *e = l->engine;
+	struct store_features features;
+	size_t all;
 	int r;
 
 	r = lane_open_and_list(l, &origin, &destination, reterr);
@@ -154,9 +157,16 @@ static int look(struct lane *l, struct mm_err *reterr)
 			reterr, MM_CLASS_PROTOCOL,
 			"see whether the mailbox exists: log in with a mail program");
 	}
+	store_features(l->origin, &features);
+	sides.origin_labels = features.labels;
 	r = map_folders(&e->job->folders, &sides, NULL, 0, &map);
+	if (r == 0)
+		r = labels_plan(&sides, &map, &e->labels, &all);
 	if (r < 0)
 		return mm_err_oom(reterr);
+	/* Without another folder it is only a folder. */
+	if (all < map.n_pairs && e->labels.names.n > 0)
+		map.pairs[all].labels = &e->labels;
 	for (size_t i = 0; i < map.notes.n; i++)
 		engine_note(e, LOG_WARNING, "%s", map.notes.v[i]);
 	e->pairs = STEAL(map.pairs);
@@ -176,6 +186,7 @@ static int look(struct lane *l, struct mm_err *reterr)
 static void forget(struct engine *e)
 {
 	pairs_free(e->pairs, e->n_pairs);
+	label_set_done(&e->labels);
 	e->pairs = NULL;
 	e->n_pairs = 0;
 	e->total = e->bytes_total = 0;

@@ -62,6 +62,8 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 		imap_put(c, " RFC822.SIZE");
 	if (want & IMAP_WANT_DATE)
 		imap_put(c, " INTERNALDATE");
+	if (want & IMAP_WANT_LABELS)
+		imap_put(c, " X-GM-LABELS");
 	if (body)
 		imap_put(c, " BODY.PEEK[]");
 	else if (fields)
@@ -151,11 +153,35 @@ static int take_header(const struct imap *c, const struct imap_fetch *f, unsigne
 	return r;
 }
 
+/* In the form of folder.raw, so that a label is known by its folder's name. */
+static int take_labels(const struct imap *c, struct imap_cursor labels, struct message *m)
+{
+	_cleanup_(buf_done) struct buf scratch = {0}, out = {0};
+	struct imap_str label;
+	int r;
+
+	while ((r = imap_take_label(&labels, &scratch, &label)) > 0) {
+		_cleanup_(freep) char *raw = imap_take_mailbox(c, &label);
+
+		if (!raw)
+			return -ENOMEM;
+		/* With a line end in it it would be two. */
+		if (!strpbrk(raw, "\r\n") && buf_addf(&out, "%s\n", raw) < 0)
+			return -ENOMEM;
+		buf_reset(&scratch);
+	}
+	if (r < 0)
+		return r == -EPROTO ? 0 : r;
+	m->labels = out.len ? buf_take(&out) : text_dup("");
+	return m->labels ? 0 : -ENOMEM;
+}
+
 /* Does the response hold all that was wanted? */
 static bool is_complete(const struct imap *c, const struct imap_fetch *f, unsigned want)
 {
 	return f->uid != 0 && (!(want & IMAP_WANT_FLAGS) || f->has_flags) &&
 	       (!(want & IMAP_WANT_SIZE) || f->has_size) &&
+	       (!(want & IMAP_WANT_LABELS) || f->labels.p) &&
 	       (!(want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST)) || f->has_body) &&
 	       (!header_fields(c, want) || f->has_header);
 }
@@ -186,6 +212,8 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 			m.flags = text_dup("");
 		r = m.flags ? 0 : -ENOMEM;
 	}
+	if (r == 0 && (want & IMAP_WANT_LABELS))
+		r = take_labels(c, f.labels, &m);
 	if (r == 0 && !(want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST)))
 		r = take_header(c, &f, want, &m);
 	if (r == 0 && (want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST))) {
