@@ -18,7 +18,7 @@ struct engine;
 struct engine_folder {
 	const char *origin;      /* canonical */
 	const char *destination; /* canonical */
-	uint64_t messages, copied, present, skipped, failed, flags_updated, bytes;
+	uint64_t messages, copied, present, skipped, failed, flags_updated, deleted, bytes;
 	uint64_t bytes_total; /* at the origin, 0: not told */
 	bool created;
 	bool unchanged;    /* nothing to look at since the last run */
@@ -35,9 +35,9 @@ struct engine_hooks {
 };
 
 struct engine_progress {
-	const char
-		*phase; /* "connecting", "listing", "syncing", "waiting", "throttled", "done" */
-	char folder[256]; /* one of those in work */
+	const char *phase; /* "connecting", "listing", "syncing", "deleting", "waiting",
+			      "throttled", "done" */
+	char folder[256];  /* one of those in work */
 	uint64_t done, total;
 	uint64_t until_usec; /* throttled: the wall-clock time at which it goes on; else 0 */
 	uint64_t bytes_done, bytes_total; /* of messages to copy; total 0: not known */

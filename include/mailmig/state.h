@@ -119,10 +119,21 @@ int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr);
 int state_refuse_flags(struct state *s, int64_t folder, uint32_t uid, uint64_t held_under,
 		       const char *flags, struct mm_err *reterr);
 
+/* What the destination's folder cannot keep, in canonical text. told: flags that a person was
+ * told of; unkept: those that it took and did not keep. get, anywhere: into empty buffers; put
+ * inside a transaction. */
+int state_unkept_get(struct state *s, int64_t folder, struct buf *told, struct buf *unkept,
+		     struct mm_err *reterr);
+int state_unkept_put(struct state *s, int64_t folder, const char *told, const char *unkept,
+		     struct mm_err *reterr);
+
 /* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps row->flags
  * and row->held_what; there is no reason. */
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
 	      struct buf *strings, struct mm_err *reterr);
+/* The same by the UID at the destination. */
+int state_get_dest(struct state *s, int64_t folder, uint32_t dest_uid, struct state_row *ret,
+		   struct buf *strings, struct mm_err *reterr);
 /* 1 when a row, set aside or not, has this destination UID; 0; -errno. */
 int state_owns(struct state *s, int64_t folder, uint32_t dest_uid, struct mm_err *reterr);
 /* Rows of the folder in a state other than stored. */

@@ -145,4 +145,10 @@ int store_flags_begin(struct store *s, const struct seqset *set, bool add, const
 		      struct mm_err *reterr);
 int store_flags_end(struct store *s, struct mm_err *reterr);
 
+/* Remove exactly these messages, and no others whatever their flags: a set whose text is short
+ * enough for one command. 0; 1: they are only marked as deleted, since the store cannot remove
+ * single messages; -errno: some, all or none of them are gone or marked. Whoever needs to know
+ * looks. */
+int store_remove(struct store *s, const struct seqset *set, struct mm_err *reterr);
+
 #endif

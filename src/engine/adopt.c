@@ -51,11 +51,11 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		.has_digest = o->has_digest,
 		.has_fingerprint = true,
 		.fingerprint = o->fingerprint,
-		.flags = o->flags,
+		.flags = o->base ? o->base : o->flags,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
 		.reason = o->reason,
-		.ours = ours,
+		.ours = ours && o->how != MATCHED_REWRITTEN,
 	};
 
 	memcpy(row.digest, o->digest, sizeof(row.digest));
@@ -82,10 +82,10 @@ int bind_all(struct folder_work *w, const struct match_list *o, bool ours,
 	return r;
 }
 
-/* Without a common past the flags of both sides are united: what the origin has and the
- * destination lacks is carried over, nothing is taken away. */
-static int unite_flags(struct folder_work *w, const struct match_item *o, struct match_list *d,
-		       struct mm_err *reterr)
+/* Without a common past it is as if the origin had had what both have, and got the rest since:
+ * the destination's own never become flags of the origin, or a later run would take them away.
+ * Written down from the first: the rest may never be carried over. */
+static int set_base(struct match_item *o, struct match_list *d, struct mm_err *reterr)
 {
 	const struct match_item *there = match_find(d, o->partner);
 	_cleanup_(buf_done) struct buf missing = {0}, extra = {0}, common = {0}, none = {0};
@@ -96,11 +96,27 @@ static int unite_flags(struct folder_work *w, const struct match_item *o, struct
 		return mm_err_oom(reterr);
 	if (missing.len == 0)
 		return 0;
-	/* As if the origin had had what both have, and got the rest since: the destination's
-	 * own never become flags of the origin, or a later run would take them away. */
-	if (flags_diff(buf_str(&missing), o->flags, &common, &none) < 0)
+	if (flags_diff(buf_str(&missing), o->flags, &common, &none) < 0 ||
+	    text_set(&o->base, buf_str(&common)) < 0)
 		return mm_err_oom(reterr);
-	return flag_changes_add(w, o->uid, o->partner, buf_str(&common), o->flags, reterr);
+	return 0;
+}
+
+/* Merged, the flags of both sides are united; or they become those of the origin. */
+static int unite_flags(struct folder_work *w, const struct match_item *o, struct match_list *d,
+		       struct mm_err *reterr)
+{
+	const struct match_item *there = match_find(d, o->partner);
+	struct flag_change c = {
+		.uid = o->uid, .dest_uid = o->partner, .base = o->base, .now = o->flags};
+
+	if (!there || !there->flags || !o->flags || strcmp(there->flags, o->flags) == 0)
+		return 0;
+	if (!c.base && w->lane->engine->job->flags.mode != FLAGS_ORIGIN)
+		return 0;
+	c.base = c.base ? c.base : o->flags;
+	c.there = there->flags;
+	return flag_changes_add(w, &c, reterr);
 }
 
 void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound)
@@ -131,9 +147,13 @@ static int take_matched(struct folder_work *w, struct match_list *o, struct matc
 			struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset bound = {0};
-	int r;
+	int r = 0;
 
-	r = bind_all(w, o, false, reterr);
+	for (size_t i = 0; r == 0 && i < o->n; i++)
+		if (o->v[i].partner)
+			r = set_base(&o->v[i], d, reterr);
+	if (r == 0)
+		r = bind_all(w, o, false, reterr);
 	for (size_t i = 0; r == 0 && i < o->n; i++) {
 		if (!o->v[i].partner)
 			continue;

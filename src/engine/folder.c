@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 /* ---- opening ---- */
@@ -35,16 +36,35 @@ static bool is_replaced(const struct folder_work *w)
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
-static uint64_t since_mark(const struct pair *p)
+static uint64_t since_mark(const struct engine *e, const struct pair *p)
 {
 	const struct state_folder *sf = &p->sf;
 	const struct folder_status *o = &p->origin_status;
 
-	if (!sf->complete || p->held_rows > 0 || !sf->origin_modseq ||
+	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext)
+	    o->uidnext < sf->origin_uidnext || sf->rules != e->rules)
+		return 0;
+	/* Where something is missing all has to be known. */
+	if (e->job->propagate_deletes &&
+	    absence_may_be(sf->origin_messages, sf->origin_uidnext, o))
+		return 0;
+	if (recopy_is_due(e, p, &p->destination_status))
 		return 0;
 	return sf->origin_modseq;
+}
+
+/* The same of the destination, where its flags matter. */
+static uint64_t dest_mark(const struct folder_work *w)
+{
+	const struct state_folder *sf = &w->pair->sf;
+	const struct folder_status *d = &w->destination.status;
+
+	return sf->complete && sf->rules == w->lane->engine->rules && w->destination.marks &&
+			       d->uidvalidity == sf->dest_uidvalidity &&
+			       d->modseq >= sf->dest_modseq
+		       ? sf->dest_modseq
+		       : 0;
 }
 
 /* Of the server, or of the folder. 0: none told. */
@@ -132,6 +152,7 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 				    "this server cannot be synced safely in this version");
 	}
 	w->watermark = w->destination.status.uidnext;
+	w->dest_since = dest_mark(w);
 	return 0;
 }
 
@@ -190,7 +211,11 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 			return mm_err_oom(reterr);
 		if (row.dest_uid && strcmp(row.flags, m->flags) != 0 &&
 		    !is_refused_change(w, &row, m))
-			return flag_changes_add(w, m->uid, row.dest_uid, row.flags, m->flags,
+			return flag_changes_add(w,
+						&(struct flag_change){.uid = m->uid,
+								      .dest_uid = row.dest_uid,
+								      .base = row.flags,
+								      .now = m->flags},
 						reterr);
 		return 0;
 	}
@@ -225,7 +250,7 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 	while (r == 0 && store_reads(o) > 0) {
 		struct message m = {0};
 
-		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
+		while (r == 0 && (r = read_origin_next(w, &m, reterr)) > 0) {
 			r = 0;
 			if (!seqset_contains(&w->told, m.uid)) /* else told twice */
 				r = seqset_add(&w->told, m.uid, m.uid) < 0
@@ -356,6 +381,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 
 	if (!renumbered && !replaced)
 		return 0;
+	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
@@ -419,15 +445,26 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->origin_modseq = w->origin.marks ? w->origin.status.modseq : 0;
 	sf->origin_messages = w->origin.status.messages;
 	sf->dest_uidvalidity = w->destination.status.uidvalidity;
+	/* From before our own changes: those are looked at once more, a stranger's not never.
+	 */
+	sf->dest_modseq =
+		w->lane->engine->job->flags.mode == FLAGS_ORIGIN && w->destination.marks
+			? w->destination.status.modseq
+			: 0;
+	sf->rules = w->lane->engine->rules;
 	if (w->uncertain == 0) {
 		/* What was not found is looked for again: not beyond where it may be. */
 		uint32_t seen = MIN_OF(w->watermark, w->unfound ? w->unfound : UINT32_MAX);
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
+	sf->dest_messages =
+		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
+	sf->rules = w->lane->engine->rules;
 	/* What is held has its rows, and needs no listing to be remembered. */
-	sf->complete =
+	p->complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
+	sf->complete = p->complete_but && p->gone.n == 0;
 	return save_folder(w, reterr);
 }
 
@@ -456,6 +493,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = rebind(w, reterr);
 	if (r == 0 && w->eager && w->destination.status.messages > 0)
 		r = not_eager(w, reterr);
+	if (r == 0)
+		r = recopy_forget(w, since, reterr);
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
@@ -478,10 +517,14 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	p->listed = w->origin.status.messages;
 	r = flag_changes_send(w, reterr);
 	if (r == 0)
+		r = flags_bring_back(w, reterr);
+	if (r == 0)
 		r = transfer(w, reterr);
 	/* What the server has and did not send is asked for by a pass with a listing. */
 	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
 		w->incomplete = p->crowded = true;
+	if (r == 0)
+		r = prune_note(w, since, reterr);
 	if (r == 0)
 		r = remember(w, reterr);
 	return r;
@@ -510,12 +553,16 @@ static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_e
 	p->error = (struct mm_err){0};
 	r = pass(&w, since, reterr);
 	count(&w, r == 0);
+	unkept_tell(&w);
 	if (r < 0 && reterr->cls == MM_CLASS_QUOTA) /* for all of them there is no room */
 		p->failed = p->listed - MIN_OF(p->listed, p->copied + p->present + p->skipped);
 	seqset_done(&w.fresh);
 	seqset_done(&w.known);
 	seqset_done(&w.told);
 	seqset_done(&w.given_up);
+	seqset_done(&w.compared);
+	seqset_done(&w.flag_later);
+	unkept_done(&w.unkept);
 	store_folder_done(&w.origin);
 	store_folder_done(&w.destination);
 	flag_changes_free(w.flags);
@@ -530,7 +577,7 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
 	bool crowded = p->crowded;
 	int r;
 
-	r = sync_once(l, p, since_mark(p), reterr);
+	r = sync_once(l, p, since_mark(l->engine, p), reterr);
 	if (r == -EAGAIN && reterr->scope == MM_SCOPE_FOLDER && !p->recounted) {
 		p->recounted = true;
 		r = sync_once(l, p, 0, reterr);

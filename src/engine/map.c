@@ -87,6 +87,7 @@ void pairs_free(struct pair *v, size_t n)
 		free(v[i].destination);
 		free(v[i].origin_raw);
 		free(v[i].destination_raw);
+		seqset_done(&v[i].gone);
 		free(v[i].map.by);
 		free(v[i].map.basis);
 	}

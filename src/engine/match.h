@@ -22,6 +22,7 @@ struct match_item {
 	uint64_t size;
 	int64_t date; /* INTERNALDATE, where it matters (message_date()) */
 	char *flags;  /* the destination's, where they matter; owned */
+	char *base;   /* adopted: those of `flags` that were there; NULL: all; owned */
 	char *reason; /* of an intent that is no message of the origin: how it was repaired */
 	uint64_t id, rest; /* struct witness, where a message is none that the state knows */
 	uint8_t digest[MESSAGE_DIGEST_OCTETS];

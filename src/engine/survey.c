@@ -6,20 +6,26 @@
 #include <syslog.h>
 
 #include "labels.h"
+#include "prune.h"
 #include "refused.h"
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
  */
-static bool is_unchanged(const struct pair *p)
+static bool is_unchanged(const struct engine *e, const struct pair *p)
 {
-	const struct folder_status *o = &p->origin_status;
+	const struct folder_status *o = &p->origin_status, *d = &p->destination_status;
 	const struct state_folder *sf = &p->sf;
 
-	return sf->complete && o->known && o->modseq != 0 && o->modseq == sf->origin_modseq &&
-	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
-	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
+	/* Where the origin's flags win, those of the destination must be the same, too. */
+	if (e->job->flags.mode == FLAGS_ORIGIN && (!d->modseq || d->modseq != sf->dest_modseq))
+		return false;
+	return sf->complete && sf->rules == e->rules && o->known && o->modseq != 0 &&
+	       o->modseq == sf->origin_modseq && o->uidvalidity == sf->origin_uidvalidity &&
+	       o->uidnext == sf->origin_uidnext && o->messages == sf->origin_messages &&
+	       p->exists && p->destination_status.known &&
 	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
-	       p->destination_status.uidnext >= sf->dest_seen;
+	       p->destination_status.uidnext >= sf->dest_seen &&
+	       !recopy_is_due(e, p, &p->destination_status);
 }
 
 /* Two folders of one name in the origin's list would be copied into each other. */
@@ -126,7 +132,7 @@ static int remember(struct lane *l, struct mm_err *reterr)
 			return r;
 		r = held_recall(l, p, reterr);
 		if (r == 0)
-			r = is_unchanged(p) ? held_is_quiet(e, p, reterr) : 0;
+			r = is_unchanged(e, p) ? held_is_quiet(e, p, reterr) : 0;
 		if (r < 0)
 			return r;
 		p->unchanged = r > 0;
@@ -167,6 +173,7 @@ static int look(struct lane *l, struct mm_err *reterr)
 	/* Without another folder it is only a folder. */
 	if (all < map.n_pairs && e->labels.names.n > 0)
 		map.pairs[all].labels = &e->labels;
+	e->n_listed = origin.n;
 	for (size_t i = 0; i < map.notes.n; i++)
 		engine_note(e, LOG_WARNING, "%s", map.notes.v[i]);
 	e->pairs = STEAL(map.pairs);

@@ -41,6 +41,10 @@ static const char *const statements[ST_N] = {
 	[ST_DELETE] = "DELETE FROM message WHERE folder = ?1 AND uid = ?2",
 	[ST_DELETE_ALL] = "DELETE FROM message WHERE folder = ?1",
 	[ST_GET] = "SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 AND uid = ?2",
+	[ST_GET_DEST] = "SELECT " ROW_COLUMNS " FROM message INDEXED BY message_dest "
+			"WHERE folder = ?1 AND dest_uid BETWEEN ?2 AND ?2 AND dest_uid > 0",
+	[ST_UNKEPT_GET] = "SELECT told, unkept FROM folder WHERE id = ?1",
+	[ST_UNKEPT_PUT] = "UPDATE folder SET told = ?2, unkept = ?3 WHERE id = ?1",
 	/* With "=" in place of BETWEEN the index is searched for "> 0" alone, which is all of
 	 * the folder. */
 	[ST_OWNS] = "SELECT 1 FROM message WHERE folder IN (?1, -?1) AND dest_uid BETWEEN ?2 "

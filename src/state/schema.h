@@ -40,6 +40,7 @@
 	" rules INTEGER NOT NULL DEFAULT 0,"                                                   \
 	" skipped TEXT NOT NULL DEFAULT '',"                                                   \
 	" retired INTEGER NOT NULL DEFAULT 0,"                                                 \
+	" told TEXT NOT NULL DEFAULT '', unkept TEXT NOT NULL DEFAULT '',"                     \
 	" UNIQUE (origin, destination)) STRICT;"                                               \
 	"CREATE TABLE message ("                                                               \
 	" folder INTEGER NOT NULL, uid INTEGER NOT NULL, state INTEGER NOT NULL,"              \
@@ -70,6 +71,8 @@
 	"ALTER TABLE folder ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"                      \
 	"ALTER TABLE folder ADD COLUMN skipped TEXT NOT NULL DEFAULT '';"                      \
 	"ALTER TABLE folder ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;"                    \
+	"ALTER TABLE folder ADD COLUMN told TEXT NOT NULL DEFAULT '';"                         \
+	"ALTER TABLE folder ADD COLUMN unkept TEXT NOT NULL DEFAULT '';"                       \
 	"ALTER TABLE message ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;"                      \
 	"PRAGMA user_version = 3;"
 
