@@ -161,13 +161,16 @@ def test_round_trips_do_not_follow_the_number(make_pair, mm, user):
     assert many <= few + 4, (few, many)
 
 
-def test_a_list_that_is_changed_later(make_pair, mm):
+@pytest.mark.parametrize("found", ["copied", "adopted"])
+def test_a_list_that_is_changed_later(make_pair, mm, found):
     """What the state knows is known by what it remembers, whatever the list says now."""
-    pair = make_pair(match=["subject"])
-    with pair.at_origin() as client:
-        corpus.simple(client, "Box", 6)
+    pair = make_pair(match=["subject", "received"])
+    with pair.at_origin() as ours, pair.at_destination() as theirs:
+        corpus.simple(ours, "Box", 6)
+        if found == "adopted":
+            corpus.simple(theirs, "Box", 6)
     mm.start()
-    assert pair.run()["copied"] == 6
+    assert pair.run()[{"copied": "copied", "adopted": "present"}[found]] == 6
     mm.accounts[0]["match"] = ["body", "date"]
     reload(mm)
     with pair.at_origin() as client:
