@@ -5,6 +5,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/folder.h>
+#include <mailmig/folder_fit.h>
 #include <mailmig/job.h>
 #include <mailmig/message.h>
 #include <mailmig/secret.h>
@@ -55,6 +56,8 @@ enum imap_cap {
 enum imap_quirk {
 	/* \\Flagged in APPEND is not seen by others: it has to be stored afterwards. */
 	IMAP_QUIRK_FLAGGED_LATER = 1 << 0,
+	/* What goes for Exchange in general: names of folders, folders that hold no mail. */
+	IMAP_QUIRK_EXCHANGE = 1 << 1,
 };
 
 struct imap_options {
@@ -89,6 +92,7 @@ uint64_t imap_append_limit(const struct imap *c); /* APPENDLIMIT (RFC 7889), 0: 
 uint64_t imap_caps_hash(const struct imap *c);
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
+enum folder_server imap_server(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */
 /* It broke when compression had begun, and it may be the reason: try again without. */
 bool imap_garbled(const struct imap *c);

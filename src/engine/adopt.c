@@ -173,6 +173,10 @@ static int match_both(struct folder_work *w, struct match_list *o, struct match_
 	unsigned match = w->lane->engine->job->match;
 	int r;
 
+	/* A message and its like in another folder that goes there, too (sent to oneself), have
+	 * one header and one text: which of them is there tells the content alone. */
+	if (w->pair->map.shared)
+		match |= MATCH_BODY;
 	match_by_witness(o, d, match);
 	r = read_digests(w, w->lane->origin, o, STORE_WANT_TEXT, reterr);
 	if (r == 0)
@@ -203,27 +207,55 @@ static void tell_matched(const struct folder_work *w, const struct match_list *o
 			n[MATCHED_TEXT]);
 }
 
-/* Are there messages at the destination that nobody told us of? */
-static bool may_have_unknown(const struct folder_work *w)
+/* The first UID at the destination that nobody told us of. Another folder that goes there, too,
+ * may have put many there since this one has looked: none of them is read. 1: there may be one;
+ * 0; -errno. */
+static int first_unknown(const struct folder_work *w, uint32_t *ret, struct mm_err *reterr)
 {
 	const struct folder_status *d = &w->destination.status;
-	const struct state_folder *sf = &w->pair->sf;
+	struct state *s = w->lane->engine->state;
+	uint32_t seen = w->pair->sf.dest_seen, uid = MAX_OF(seen, 1);
+	int r = 1;
 
-	return d->messages > 0 && (!d->uidnext || d->uidnext > sf->dest_seen);
+	while (d->messages > 0 && uid < d->uidnext &&
+	       (r = state_owns(s, w->pair->sf.id, uid, reterr)) > 0)
+		uid++;
+	uid = uid == 1 ? seen : uid;
+	*ret = uid;
+	return r < 0 ? r : d->messages > 0 && (!d->uidnext || d->uidnext > uid);
+}
+
+/* What is at the destination from a UID on, by what the configuration asks for. What is not
+ * known by its row may be an upload of another folder that nobody has found yet: it is left to
+ * that one. */
+static int read_strangers(struct folder_work *w, uint32_t from, struct match_list *to,
+			  struct mm_err *reterr)
+{
+	_cleanup_(match_done) struct match_list doubts = {0};
+	unsigned want = STORE_WANT_FLAGS | STORE_WANT_WITNESS;
+	int r = read_doubts(w, &doubts, reterr);
+
+	if (w->lane->engine->job->match & MATCH_SIZE) /* else it is nobody's business */
+		want |= STORE_WANT_SIZE;
+	if (doubts.n > 0)
+		want |= STORE_WANT_FINGERPRINT;
+	if (r == 0)
+		r = read_candidates(w, from, want, to, reterr);
+	if (r == 0)
+		drop_doubtful(to, &doubts);
+	return r;
 }
 
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(match_done) struct match_list origin = {0}, destination = {0};
-	bool size = w->lane->engine->job->match & MATCH_SIZE; /* else it is nobody's business */
+	uint32_t from = 0;
 	int r;
 
-	if (w->fresh.n == 0 || !may_have_unknown(w))
-		return 0;
-	r = read_candidates(w, w->pair->sf.dest_seen,
-			    STORE_WANT_FLAGS | (size ? STORE_WANT_SIZE : 0) |
-				    STORE_WANT_WITNESS,
-			    &destination, reterr);
+	r = w->fresh.n == 0 ? 0 : first_unknown(w, &from, reterr);
+	if (r <= 0)
+		return r;
+	r = read_strangers(w, from, &destination, reterr);
 	if (r < 0 || destination.n == 0)
 		return r;
 	/* The fingerprint is for the state. */

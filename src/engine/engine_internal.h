@@ -20,6 +20,8 @@
 #define SPOOL_MEMORY (10 * 1024 * 1024)
 #define LANES_MAX    16
 
+struct folder_work;
+
 /* One origin folder and where its messages go. */
 struct pair {
 	char *origin, *destination;         /* canonical */
@@ -28,6 +30,12 @@ struct pair {
 	struct map_result map; /* why it goes there */
 	bool exists;           /* at the destination, before the run */
 	bool subscribe;        /* wanted at the destination and not so yet */
+	char *note;            /* what a person should know of that; or NULL */
+	/* The first of the pairs with this destination, which all of them point to: never are
+	 * two of them worked on at once. */
+	struct pair *first;
+	bool busy;    /* of the first: one of them is being worked on */
+	bool renamed; /* the destination has refused the name that the rules gave it */
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
@@ -86,7 +94,9 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
-	size_t n_listed;         /* folders of the origin, with those that are no pair's */
+	size_t n_listed; /* folders of the origin, with those that are no pair's */
+	struct map_omitted *omitted; /* folders that the rules leave out */
+	size_t n_omitted;
 	struct label_set labels; /* that the pairs copy, where the origin has labels */
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
@@ -134,6 +144,24 @@ uint64_t folder_rules_hash(const struct job *j);
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
 int survey(struct lane *l, struct mm_err *reterr);
+/* Another sentence of a pair's note. 0 or -ENOMEM. */
+int pair_note(struct pair *p, const char *fmt, ...) _printf_(2, 3);
+
+/* ---- places.c: what pairs of one destination share ---- */
+/* Set `first` and map.shared of all pairs that have a destination_raw. 0 or -ENOMEM. */
+int pairs_group(struct pair *v, size_t n);
+/* The destination has other UIDs from now on, for all of its pairs. */
+void pairs_renewed(struct engine *e, const struct pair *p, uint32_t uidvalidity);
+/* Uploads to this destination that are in doubt, of other pairs: as items whose uid is their
+ * watermark. */
+int read_doubts(struct folder_work *w, struct match_list *to, struct mm_err *reterr);
+/* Take out of the candidates what may be such an upload. Pure. */
+void drop_doubtful(struct match_list *candidates, const struct match_list *doubts);
+
+/* ---- make.c ---- */
+/* Make the destination folders that are missing, under another name where the destination
+ * refuses the one that is wanted. */
+int make_missing(struct lane *l, struct mm_err *reterr);
 
 /* ---- lane.c ---- */
 int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *reterr);

@@ -28,11 +28,14 @@ static bool is_renumbered(const struct folder_work *w)
 	return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);
 }
 
-static bool is_replaced(const struct folder_work *w)
+/* The same of the destination, for any of the folders that go there: 1, and the number that it
+ * had. */
+static int is_replaced(const struct folder_work *w, uint32_t *ret_was, struct mm_err *reterr)
 {
-	const struct state_folder *sf = &w->pair->sf;
+	const struct folder_status *d = &w->destination.status;
 
-	return is_another(&w->destination.status, sf->dest_uidvalidity, sf->dest_seen);
+	return state_is_stale(w->lane->engine->state, w->pair->sf.id, d->uidvalidity,
+			      d->uidnext, ret_was, reterr);
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
@@ -95,7 +98,7 @@ static bool may_be_eager(const struct folder_work *w)
 
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
-	       !p->labels && !f.discards && !folder_size_limit(w) &&
+	       !p->labels && !p->map.shared && !f.discards && !folder_size_limit(w) &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -376,11 +379,12 @@ static void tell_renumbered(struct folder_work *w, const char *side, const char 
 static int rebind(struct folder_work *w, struct mm_err *reterr)
 {
 	struct pair *p = w->pair;
-	bool renumbered = is_renumbered(w), replaced = is_replaced(w);
-	int r;
+	bool renumbered = is_renumbered(w);
+	uint32_t was = 0;
+	int r, replaced = is_replaced(w, &was, reterr);
 
-	if (!renumbered && !replaced)
-		return 0;
+	if (replaced < 0 || (!renumbered && !replaced))
+		return replaced;
 	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
 	if (r == 0 && renumbered) {
@@ -389,7 +393,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 		r = renumber_origin(w, reterr);
 	}
 	if (r == 0 && replaced) {
-		tell_renumbered(w, "destination", p->destination, p->sf.dest_uidvalidity,
+		tell_renumbered(w, "destination", p->destination, was,
 				w->destination.status.uidvalidity);
 		r = renumber_destination(w, reterr);
 	}

@@ -107,6 +107,14 @@ const char *imap_label(const struct imap *c)
 	return c->label;
 }
 
+enum folder_server imap_server(const struct imap *c)
+{
+	if (imap_has(c, IMAP_CAP_GMAIL))
+		return FOLDER_SERVER_GMAIL;
+	return imap_quirks(c) & IMAP_QUIRK_EXCHANGE ? FOLDER_SERVER_EXCHANGE
+						    : FOLDER_SERVER_ANY;
+}
+
 /* ---- life ---- */
 
 static enum stream_tls stream_tls_of(enum tls_mode t)

@@ -3,6 +3,8 @@
 #include "imap/servers.h"
 #include "unit.h"
 
+#define EXCHANGE (IMAP_QUIRK_FLAGGED_LATER | IMAP_QUIRK_EXCHANGE)
+
 static void test_quirks(void **state)
 {
 	static const struct {
@@ -11,13 +13,11 @@ static void test_quirks(void **state)
 	} rows[] = {
 		{"", "", 0},
 		{"* OK [CAPABILITY IMAP4rev1] Dovecot ready.", "Dovecot", 0},
-		{"* OK The Microsoft Exchange IMAP4 service is ready.", "",
-		 IMAP_QUIRK_FLAGGED_LATER},
+		{"* OK The Microsoft Exchange IMAP4 service is ready.", "", EXCHANGE},
 		{"* OK The Microsoft Exchange IMAP4 service is ready. [TABPADMAUwA]", "x",
-		 IMAP_QUIRK_FLAGGED_LATER},
-		{"* OK ready", "Microsoft.Exchange.Imap4.Imap4Server",
-		 IMAP_QUIRK_FLAGGED_LATER},
-		{"* OK ready", "microsoft exchange", IMAP_QUIRK_FLAGGED_LATER},
+		 EXCHANGE},
+		{"* OK ready", "Microsoft.Exchange.Imap4.Imap4Server", EXCHANGE},
+		{"* OK ready", "microsoft exchange", EXCHANGE},
 		{"* OK Gimap ready for requests from 192.0.2.1 a1mb2", "GImap", 0},
 		{"* OK exchange of greetings by Microsoft", "", 0},
 	};
