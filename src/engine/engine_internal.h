@@ -94,7 +94,7 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
-	size_t n_listed; /* folders of the origin, with those that are no pair's */
+	size_t n_listed;             /* folders of the origin, with those that are no pair's */
 	struct map_omitted *omitted; /* folders that the rules leave out */
 	size_t n_omitted;
 	struct label_set labels; /* that the pairs copy, where the origin has labels */

@@ -46,7 +46,7 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 
 	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext || sf->rules != e->rules)
+	    o->uidnext < sf->origin_uidnext)
 		return 0;
 	/* Where something is missing all has to be known. */
 	if (e->job->propagate_deletes &&
