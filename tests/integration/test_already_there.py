@@ -184,6 +184,25 @@ def test_a_list_that_is_changed_later(make_pair, mm, found):
         assert client.count("Box") == 6
 
 
+def test_two_folders_in_one(make_pair, mm):
+    """A message to oneself is in two folders that go to one: the same Message-ID and text, and
+    another header. The one that is there is not taken for the other."""
+    pair = make_pair(folders={"map": [["INBOX", "Everything"], ["Sent", "Everything"]]})
+    sent = earlier.strip_received(earlier.message(1)).replace(b"\n", b"\r\n")
+    came = earlier.message(1).replace(b"\n", b"\r\n")
+    with pair.at_origin() as ours, pair.at_destination() as theirs:
+        for client, folder in ((ours, "Sent"), (theirs, "Everything")):
+            client.create(folder)
+            client.append(folder, sent)
+        ours.append("INBOX", came)
+    mm.start()
+    done = pair.run()
+    assert (done["copied"], done["present"]) == (1, 1)
+    with pair.at_destination() as client:
+        octets = {client.body("Everything", m.uid) for m in client.messages("Everything")}
+    assert octets == {sent, came}
+
+
 def test_after_mbsync(make_pair, mm, origin, destination):
     """A real one: isync has copied the mailbox, with a field of its own in each header. Then there
     was more mail."""

@@ -86,6 +86,7 @@ def box(request):
 def make(box, make_pair, mm):
     """An account from it; the daemon runs."""
     def build(**keys):
+        keys.setdefault("folders", {"automap": False})
         pair = make_pair(origin=box, via_origin=box, **keys)
         mm.start()
         return pair
@@ -172,6 +173,14 @@ def test_new_mail(box, make):
         there = where(client)
     assert (there["INBOX"][-1], there["Work"][-1]) == (100, 100)
     assert there[box.roles["\\All"]] == sorted(ARCHIVED | {101})
+
+
+def test_the_plan_says_so(box, make, mm):
+    fill(box)
+    pair = make(folders={"automap": True})
+    got = mm.ctl("plan", pair.account)
+    print(got.out)
+    assert 0
 
 
 @pytest.mark.parametrize("box", ["english"], indirect=True)
