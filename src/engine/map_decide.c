@@ -206,6 +206,8 @@ static int by_automap(const struct mapper *m, const struct folder *f, struct cho
 		result->guess = found->by == ROLE_BY_GUESS;
 		if (f->name[octets] == '\0' && m->makes[found->role])
 			result->role = found->role;
+		if (f->name[octets] == '\0' && m->kept[found->role])
+			c->rule = ENGINE_RULE_KEPT;
 	}
 	return 1;
 }
@@ -240,7 +242,7 @@ static int keep(const struct mapper *m, const struct folder *f, struct choice *c
 {
 	const char *known = mapper_known(m, f->raw, c->basis);
 
-	if (!known || strcmp(known, c->name) == 0)
+	if (!known || (c->rule != ENGINE_RULE_KEPT && strcmp(known, c->name) == 0))
 		return 0;
 	c->rule = ENGINE_RULE_KEPT;
 	result->role = ROLE_NONE;
