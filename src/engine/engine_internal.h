@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "absence.h"
+#include "labels.h"
 #include "map.h"
 #include "match.h"
 #include "throttle.h"
@@ -42,6 +43,7 @@ struct pair {
 	bool crowded;   /* somebody else fills the destination too: no haste */
 	bool recounted; /* a listing was too short and has been asked for again */
 	bool estimated; /* its share of the progress is known */
+	const struct label_set *labels; /* all mail: what has none of these; else NULL */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
 	/* Monotonic: an uncertain upload may still appear, or a session broke in this folder.
@@ -97,6 +99,7 @@ struct engine {
 	size_t n_listed;             /* folders of the origin, with those that are no pair's */
 	struct map_omitted *omitted; /* folders that the rules leave out */
 	size_t n_omitted;
+	struct label_set labels; /* that the pairs copy, where the origin has labels */
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 
@@ -257,8 +260,8 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
 /* A message_fn: the message becomes an item of a match_list. */
 int keep_message(void *userdata, struct message *m, struct mm_err *reterr);
-/* Digests of the doubtful items of a side that have none yet. */
-int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+/* Digests of the doubtful items of a side that have none yet, and `more` of enum store_want. */
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l, unsigned more,
 		 struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */
