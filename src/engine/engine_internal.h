@@ -47,13 +47,7 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
-
-	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
-	struct seqset gone;          /* origin UIDs of messages that are no longer there */
-	struct absence_view absence; /* of them */
-	struct absence_look look;    /* the origin, when they were not listed */
-	bool complete_but;           /* nothing else is left to do in it */
-	uint64_t deleted;
+	struct absence absence; /* what is to be deleted at the destination */
 };
 
 /* A pair of connections with its thread. */

@@ -289,7 +289,7 @@ static void report_folder(struct engine *e, const struct pair *p)
 		.skipped = p->skipped,
 		.failed = p->failed,
 		.flags_updated = p->flags_updated,
-		.deleted = p->deleted,
+		.deleted = p->absence.deleted,
 		.bytes = p->bytes,
 		.bytes_total = p->origin_status.bytes,
 		.created = !p->exists,
@@ -338,7 +338,7 @@ static void sum_up(struct engine *e, struct run_summary *s)
 		s->skipped += p->skipped;
 		s->failed += p->failed;
 		s->flags_updated += p->flags_updated;
-		s->deleted += p->deleted;
+		s->deleted += p->absence.deleted;
 		s->bytes += p->bytes;
 		report_folder(e, p);
 	}
