@@ -177,6 +177,7 @@ struct folder_work {
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
+	bool dest_doubt;        /* messages seem to be gone from the destination */
 	struct flag_changes *flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };

@@ -427,8 +427,9 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
-	sf->dest_messages =
-		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
+	sf->dest_messages = w->dest_doubt ? UINT32_MAX /* looked at again */
+					  : w->destination.status.messages +
+						    (uint32_t)(p->copied - w->copied_before);
 	sf->rules = w->lane->engine->rules;
 	/* What is held has its rows, and needs no listing to be remembered. */
 	p->absence.complete_but =
