@@ -49,7 +49,7 @@ static bool is_shared(const struct engine *e, const struct pair *p)
 {
 	for (size_t i = 0; i < e->n_pairs; i++)
 		if (&e->pairs[i] != p &&
-		    strcmp(e->pairs[i].destination_raw, p->destination_raw) == 0)
+		    strcmp(e->pairs[i].destination, p->destination) == 0)
 			return true;
 	return false;
 }
