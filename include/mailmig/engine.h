@@ -77,12 +77,12 @@ struct engine_place {
 	bool shared; /* another folder goes there, too */
 	const struct folder_status *at_origin;
 	const struct folder_status *at_destination; /* NULL: it would be made */
-	const char *refused; /* why it would not be copied, as the end of a sentence; or NULL */
+	const struct mm_err *refused;               /* why it would not be copied; or NULL */
 };
 
 /* The map of folders that a run would have, out of the lists of both sides; an account's very
  * first run, for what earlier runs have decided is not looked at. Pure. note: for each warning.
- * 0 or -ENOMEM. */
+ * 0, -ENOMEM, or -EINVAL for rules that a check of the configuration refuses. */
 int engine_map(const struct job *job, const struct engine_sides *sides,
 	       void (*each)(void *userdata, const struct engine_place *p),
 	       void (*note)(void *userdata, const char *text), void *userdata);

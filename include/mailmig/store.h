@@ -5,6 +5,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/folder.h>
+#include <mailmig/folder_fit.h>
 #include <mailmig/job.h>
 #include <mailmig/limiter.h>
 #include <mailmig/message.h>
@@ -55,6 +56,7 @@ struct store_features {
 	bool merges;         /* equal messages take the room of one */
 	uint64_t size_limit; /* of one message; 0: none told */
 	uint64_t caps_hash;  /* a number for all that the store says that it can */
+	enum folder_server server;
 };
 void store_features(const struct store *s, struct store_features *ret);
 uint64_t store_round_trips(const struct store *s);

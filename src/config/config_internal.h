@@ -223,6 +223,7 @@ const char *rule_absence(const char *s);
 const char *rule_account_name(const char *s);
 const char *rule_secret_name(const char *s); /* of a credential or a stored secret */
 const char *rule_server_name(const char *s);
+const char *rule_flag(const char *s);
 
 /* 64 lower-case hexadecimal digits out of what rule_fingerprint() allows; ret of 65. */
 bool fingerprint_normalize(const char *s, char *ret);

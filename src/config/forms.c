@@ -2,6 +2,7 @@
 #include "config_internal.h"
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <mailmig/flags.h>
 #include <mailmig/parse.h>
 #include <mailmig/text.h>
 #include <string.h>
@@ -124,6 +125,23 @@ const char *rule_proxy(const char *s)
 	}
 	return "is no proxy; write SCHEME://HOST:PORT with socks5h, socks5, socks4a, socks4, "
 	       "http or https";
+}
+
+const char *rule_flag(const char *s)
+{
+	switch (flags_word_kind(s)) {
+	case FLAGS_WORD_GOOD:
+		break;
+	case FLAGS_WORD_NEVER:
+		return "is a flag that never travels; remove it";
+	case FLAGS_WORD_SYSTEM:
+		return "is no flag that travels; write \\\\Seen, \\\\Answered, "
+		       "\\\\Flagged, \\\\Draft or a keyword";
+	case FLAGS_WORD_ILLEGAL:
+		return "is no keyword; write up to 200 characters of ASCII without blanks and "
+		       "( ) { % * \" \\";
+	}
+	return NULL;
 }
 
 int absence_parse(const char *s, uint32_t *ret_percent, uint32_t *ret_messages)

@@ -54,8 +54,7 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 		imap_put(c, " " HEADER_FIELDS);
 	imap_put(c, ")");
 	if (changed_since)
-		imap_put(c, " (CHANGEDSINCE %llu%s)", (unsigned long long)changed_since,
-			 imap_enabled(c, IMAP_CAP_QRESYNC) ? " VANISHED" : "");
+		imap_put(c, " (CHANGEDSINCE %llu)", (unsigned long long)changed_since);
 	imap_cmd_end(c);
 	return 0;
 }
@@ -172,22 +171,6 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 	return 1;
 }
 
-static int take_vanished(struct imap *c, const struct imap_resp *resp, struct seqset *vanished,
-			 struct mm_err *reterr)
-{
-	struct seqset gone = {0};
-	bool earlier;
-	int r;
-
-	if (!vanished)
-		return 0;
-	r = imap_parse_vanished(resp, &earlier, &gone);
-	for (size_t i = 0; r == 0 && i < gone.n; i++)
-		r = seqset_add(vanished, gone.r[i].first, gone.r[i].last);
-	seqset_done(&gone);
-	return r == -ENOMEM ? mm_err_oom(reterr) : 0;
-}
-
 static int end_fetch(struct imap *c, struct imap_cmd *cmd, struct mm_err *reterr)
 {
 	/* Somebody deleted some of them meanwhile: the others have come (RFC 5530 §3). */
@@ -217,8 +200,6 @@ int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished
 			continue;
 		if (resp.has_number && text_ieqn(resp.word.p, resp.word.n, "FETCH"))
 			r = take_fetch(c, &resp, cmd->want, ret, reterr);
-		else if (text_ieqn(resp.word.p, resp.word.n, "VANISHED"))
-			r = take_vanished(c, &resp, vanished, reterr);
 		if (r != 0)
 			return r;
 	}

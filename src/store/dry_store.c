@@ -118,8 +118,17 @@ static int do_enter_end(struct store *s, struct store_folder *ret, struct mm_err
 {
 	struct dry_store *d = self(s);
 
-	if (!d->in_made)
-		return store_enter_end(d->inner, ret, reterr);
+	if (!d->in_made) {
+		int r = store_enter_end(d->inner, ret, reterr);
+
+		/* A folder opened for reading alone keeps no flag at all: that tells nothing.
+		 */
+		if (r == 0) {
+			free(ret->permanent_flags);
+			ret->permanent_flags = NULL;
+		}
+		return r;
+	}
 	*ret = (struct store_folder){.status = {.uidvalidity = 1, .uidnext = 1, .known = true},
 				     .uids_last = true};
 	return 0;

@@ -77,6 +77,7 @@ static void do_features(const struct store *s, struct store_features *ret)
 	ret->merges = caps & IMAP_CAP_GMAIL;
 	ret->size_limit = imap_append_limit(c);
 	ret->caps_hash = imap_caps_hash(c);
+	ret->server = imap_server(c);
 }
 
 static uint64_t do_round_trips(const struct store *s)
