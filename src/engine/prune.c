@@ -44,16 +44,6 @@ static int note_row(void *userdata, const struct state_row *row)
 	return 0;
 }
 
-/* Nothing is known of whose message is whose where two folders of the origin meet. */
-static bool is_shared(const struct engine *e, const struct pair *p)
-{
-	for (size_t i = 0; i < e->n_pairs; i++)
-		if (&e->pairs[i] != p &&
-		    strcmp(e->pairs[i].destination, p->destination) == 0)
-			return true;
-	return false;
-}
-
 int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 {
 	const struct folder_status *now = &w->origin.status;
@@ -65,7 +55,8 @@ int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 
 	seqset_reset(&p->absence.gone);
 	p->absence.view = (struct absence_view){.present = told};
-	if (!e->job->propagate_deletes || w->eager || is_shared(e, p))
+	/* Where two folders of the origin meet absence in one says nothing. */
+	if (!e->job->propagate_deletes || w->eager || p->map.shared)
 		return 0;
 	if (since != 0 || w->narrowed || told < now->messages) {
 		w->incomplete =

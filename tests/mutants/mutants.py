@@ -336,7 +336,7 @@ MUTANTS = (
            "absence_may_be(sf->origin_messages, sf->origin_uidnext, o)", "false",
            deletions("only_what")),
     Mutant("two folders that meet lose nothing by absence", "src/engine/prune.c",
-           "w->eager || is_shared(e, p)", "w->eager", deletions("two_folders")),
+           "w->eager || p->map.shared", "w->eager", deletions("two_folders")),
     Mutant("what was missed at the destination is looked for in all of it",
            "src/engine/recopy.c", "sf->dest_seen = 0;", "", recopy("hides")),
     Mutant("a destination that lost much is a person's to look at", "src/engine/recopy.c",
