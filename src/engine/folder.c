@@ -46,7 +46,7 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 
 	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext || sf->rules != e->rules)
+	    o->uidnext < sf->origin_uidnext)
 		return 0;
 	/* Where something is missing all has to be known. */
 	if (e->job->propagate_deletes &&
@@ -459,7 +459,6 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->dest_messages = w->dest_doubt ? UINT32_MAX /* looked at again */
 					  : w->destination.status.messages +
 						    (uint32_t)(p->copied - w->copied_before);
-	sf->rules = w->lane->engine->rules;
 	/* What is held has its rows, and needs no listing to be remembered. */
 	p->absence.complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
