@@ -86,7 +86,7 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
-	size_t n_listed; /* folders of the origin, with those that are no pair's */
+	size_t n_listed;             /* folders of the origin, with those that are no pair's */
 	struct map_omitted *omitted; /* folders that the rules leave out */
 	size_t n_omitted;
 	struct lane lanes[LANES_MAX];

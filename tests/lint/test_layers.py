@@ -41,7 +41,7 @@ HEADERS = {
     "util": ("base", "buf", "clock", "crash_point", "error", "fs", "jsonio", "limiter", "log", "parse",
              "secret", "spool",
              "text"),
-    "model": ("event", "fingerprint", "flags", "folder", "job", "message", "pattern", "repair", "schedule",
+    "model": ("event", "fingerprint", "flags", "folder", "folder_fit", "job", "message", "pattern", "repair", "schedule",
               "role", "seqset", "skip"),
     "net": ("stream",),
     "varlink": ("varlink", "varlink_server"),
