@@ -377,8 +377,8 @@ static void conclude(struct engine *e, struct run_summary *s, int r, struct mm_e
 		else if (!is_told(s, err->text))
 			(void)run_summary_add_error(s, NULL, 0, err->cls, err->text,
 						    err->advice);
-	} else if (atomic_load(&e->braked)) {
-		s->result = RUN_PARTIAL;
+	} else if (atomic_load(&e->braked)) { /* what was copied stays */
+		s->result = RUN_FAILED;
 		s->exit_code = mm_class_exit_code(MM_CLASS_SAFETY);
 	} else if (e->n_errors > 0 || s->failed > 0) {
 		s->result = RUN_PARTIAL;

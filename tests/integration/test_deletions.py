@@ -205,14 +205,15 @@ def test_brake(deleting, mm):
     assert deleting.snapshot() == before
     for had in (60, 62):
         done = deleting.run(rc=8)
-        assert (done["result"], done["deleted"]) == ("partial", 0)
+        assert (done["result"], done["deleted"]) == ("failed", 0)
         (told,) = brake_of(done)
         assert told["folder"] == "INBOX"
         assert told["text"] == \
             "7 of %d messages are gone at the origin; nothing was deleted" % had
         assert told["advice"] == "if that is right: mailmigctl run --confirm-deletes %s" \
             % deleting.account
-    assert mm.account_status(deleting.account)["last_run"]["exit_code"] == 8
+    status = mm.account_status(deleting.account)
+    assert (status["state"], status["last_run"]["exit_code"]) == ("failed", 8)
     shown = mm.ctl("status", deleting.account)
     assert "7 of 62 messages are gone" in shown.out and "--confirm-deletes" in shown.out
     with deleting.at_destination() as theirs:
