@@ -59,13 +59,7 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
-
-	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
-	struct seqset gone;          /* origin UIDs of messages that are no longer there */
-	struct absence_view absence; /* of them */
-	struct absence_look look;    /* the origin, when they were not listed */
-	bool complete_but;           /* nothing else is left to do in it */
-	uint64_t deleted;
+	struct absence absence; /* what is to be deleted at the destination */
 };
 
 /* A pair of connections with its thread. */
@@ -228,6 +222,7 @@ struct folder_work {
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
+	bool dest_doubt;        /* messages seem to be gone from the destination */
 	struct flag_changes *flags;
 	struct unkept unkept;
 	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */

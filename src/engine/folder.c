@@ -462,13 +462,13 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
-	sf->dest_messages =
-		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
-	sf->rules = w->lane->engine->rules;
+	sf->dest_messages = w->dest_doubt ? UINT32_MAX /* looked at again */
+					  : w->destination.status.messages +
+						    (uint32_t)(p->copied - w->copied_before);
 	/* What is held has its rows, and needs no listing to be remembered. */
-	p->complete_but =
+	p->absence.complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
-	sf->complete = p->complete_but && p->gone.n == 0;
+	sf->complete = p->absence.complete_but && p->absence.gone.n == 0;
 	return save_folder(w, reterr);
 }
 
