@@ -22,7 +22,7 @@ CATALOGDIR ?= $(call systemd_dir,catalogdir,/usr/lib/systemd/catalog)
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
 # Without the build dependencies, demo and check still have to start: their first step installs them.
-PKGS     := libsystemd libcurl openssl libconfig sqlite3 jansson
+PKGS     := libsystemd libcurl openssl libconfig sqlite3 jansson zlib
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

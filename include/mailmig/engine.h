@@ -43,19 +43,49 @@ struct engine_progress {
 	uint64_t bytes_done, bytes_total; /* of messages to copy; total 0: not known */
 };
 
+/* By which rule a folder goes where it goes. */
+enum engine_rule {
+	ENGINE_RULE_SAME, /* the same name */
+	ENGINE_RULE_MAP,
+	ENGINE_RULE_REWRITE,
+	ENGINE_RULE_AUTOMAP,
+	ENGINE_RULE_INTO, /* the same name, below folders.into */
+	ENGINE_RULE_KEPT, /* where an earlier run has put it */
+};
+
+/* Why a folder is left out. */
+enum engine_omit {
+	ENGINE_OMIT_NOT, /* it is not */
+	ENGINE_OMIT_NOT_INCLUDED,
+	ENGINE_OMIT_EXCLUDED,
+	ENGINE_OMIT_NOT_SUBSCRIBED,
+	ENGINE_OMIT_NOT_MAIL, /* a calendar and the like */
+};
+
+/* What there is on both sides. Lists are sorted and borrowed. */
+struct engine_sides {
+	const struct folder_list *origin, *destination;
+	bool origin_not_mail;          /* it lists calendars and the like, as Exchange does */
+	bool destination_ignores_case; /* "a" and "A" are one folder there */
+};
+
 /* Where a folder of the origin would go. Borrowed during the call. */
 struct engine_place {
-	const char *origin, *destination; /* canonical */
+	const char *origin, *destination; /* canonical; the latter NULL: left out */
+	const char *by;                   /* by which rule, for people */
+	enum engine_omit omit;
+	bool shared; /* another folder goes there, too */
 	const struct folder_status *at_origin;
 	const struct folder_status *at_destination; /* NULL: it would be made */
 	const char *refused; /* why it would not be copied, as the end of a sentence; or NULL */
 };
 
-/* The map of folders that a run would have, out of the lists of both sides. Pure. 0 or -ENOMEM.
- */
-int engine_map(const struct job *job, const struct folder_list *origin,
-	       const struct folder_list *destination,
-	       void (*each)(void *userdata, const struct engine_place *p), void *userdata);
+/* The map of folders that a run would have, out of the lists of both sides; an account's very
+ * first run, for what earlier runs have decided is not looked at. Pure. note: for each warning.
+ * 0 or -ENOMEM. */
+int engine_map(const struct job *job, const struct engine_sides *sides,
+	       void (*each)(void *userdata, const struct engine_place *p),
+	       void (*note)(void *userdata, const char *text), void *userdata);
 
 /* job, hooks and secrets are borrowed until engine_free(). 0 or -ENOMEM. */
 int engine_new(const struct job *job, const struct secret *origin,

@@ -41,11 +41,21 @@ enum imap_cap {
 	IMAP_CAP_SASL_IR = 1 << 12,      /* RFC 4959 */
 	IMAP_CAP_AUTH_PLAIN = 1 << 13,   /* RFC 4616 */
 	IMAP_CAP_LOGINDISABLED = 1 << 14,
-	IMAP_CAP_ID = 1 << 15,          /* RFC 2971 */
-	IMAP_CAP_QUOTA = 1 << 16,       /* RFC 9208 */
-	IMAP_CAP_IDLE = 1 << 17,        /* RFC 2177 */
-	IMAP_CAP_APPENDLIMIT = 1 << 18, /* RFC 7889: each folder tells its own */
-	IMAP_CAP_GMAIL = 1 << 19,       /* X-GM-EXT-1: equal messages are one */
+	IMAP_CAP_ID = 1 << 15,                 /* RFC 2971 */
+	IMAP_CAP_QUOTA = 1 << 16,              /* RFC 9208 */
+	IMAP_CAP_IDLE = 1 << 17,               /* RFC 2177 */
+	IMAP_CAP_APPENDLIMIT = 1 << 18,        /* RFC 7889: each folder tells its own */
+	IMAP_CAP_GMAIL = 1 << 19,              /* X-GM-EXT-1: equal messages are one */
+	IMAP_CAP_COMPRESS = 1 << 20,           /* RFC 4978: COMPRESS=DEFLATE */
+	IMAP_CAP_UTF8 = 1 << 21,               /* RFC 6855: UTF8=ACCEPT, UTF8=ONLY */
+	IMAP_CAP_XLIST = 1 << 24,              /* roles before RFC 6154 */
+	IMAP_CAP_CREATE_SPECIAL_USE = 1 << 25, /* RFC 6154 §5 */
+};
+
+/* What no capability tells of. */
+enum imap_quirk {
+	/* \\Flagged in APPEND is not seen by others: it has to be stored afterwards. */
+	IMAP_QUIRK_FLAGGED_LATER = 1 << 0,
 };
 
 struct imap_options {
@@ -57,6 +67,7 @@ struct imap_options {
 	unsigned match;          /* enum match_by: fields of fingerprints */
 	int cancel_fd;
 	struct limiter *limiter; /* outlives the session; or NULL */
+	bool no_compress;        /* an earlier session ended since imap_garbled() */
 	/* Called when connected and before the login; a negative result gives up. Or NULL. */
 	int (*before_login)(void *userdata);
 	/* Called when connected, to look at the stream. Or NULL. */
@@ -80,6 +91,18 @@ uint64_t imap_caps_hash(const struct imap *c);
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */
+/* What was received compressed made no sense: try again without. */
+bool imap_garbled(const struct imap *c);
+
+/* By the greeting, and by the answer to ID, which comes with the first answers after the login.
+ * The name: from ID, cleaned; "" while or where none is told. */
+const char *imap_server_name(const struct imap *c);
+unsigned imap_quirks(const struct imap *c); /* enum imap_quirk */
+
+/* Is UTF8=ACCEPT in force (once the first answer has come)? Names of folders (raw) are in
+ * modified UTF-7 all the same: the connection translates them. SEARCH must name no charset
+ * then (RFC 6855 §3). */
+bool imap_utf8(const struct imap *c);
 
 /* This server's name, in modified UTF-7, for a canonical one, appended; after imap_list(). 0,
  * -EBADMSG when it is no UTF-8, -ENOMEM. */
@@ -88,16 +111,18 @@ int imap_local_name(const struct imap *c, const char *canonical, struct buf *raw
 /* ---- folders ---- */
 
 /* All folders of the personal namespace with their marks, where the server tells them:
- * NAMESPACE, LIST with RETURN options, or LIST, LSUB and STATUS. Two round trips at most with
- * LIST-STATUS. */
+ * NAMESPACE, LIST with RETURN options, or LIST (or XLIST), LSUB and STATUS. Two round trips at
+ * most with LIST-STATUS. */
 int imap_list(struct imap *c, bool with_size, struct folder_list *ret, struct mm_err *reterr);
 
-/* CREATE (if wanted) and SUBSCRIBE (if wanted) for each, pipelined. results[i] is 0 or a
- * described error of scope folder. ALREADYEXISTS is no error. Returns -errno only when the
- * session broke. */
+/* CREATE (if wanted) and SUBSCRIBE (if wanted) for each, pipelined; with the role, where the
+ * server offers that and does not refuse it. error is 0 or described, of scope folder.
+ * ALREADYEXISTS is no error. Returns -errno only when the session broke. */
 struct imap_make {
 	const char *raw;
+	const char *role; /* "\\Sent" ...; or NULL */
 	bool create, subscribe;
+	bool existed; /* set: the server says so */
 	struct mm_err error;
 };
 int imap_make_folders(struct imap *c, struct imap_make *v, size_t n, struct mm_err *reterr);

@@ -150,6 +150,17 @@ struct job {
 	int log_level; /* syslog */
 };
 
+/* What a person asks of one run, beyond what is configured: an option of mailmigctl and
+ * mailmig-worker, a parameter of the control protocol, a member of the job. Sets of them are
+ * bits, in the order of the table. */
+#define JOB_ASKS_N 3
+struct job_ask {
+	const char *member, *option;
+	size_t offset; /* in struct job, of a bool */
+};
+extern const struct job_ask job_asks[JOB_ASKS_N];
+void job_ask(struct job *j, unsigned asked);
+
 /* All defaults of the contract set, everything else NULL or 0. */
 void job_init(struct job *j);
 void job_done(struct job *j);

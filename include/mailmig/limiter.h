@@ -22,7 +22,12 @@ size_t limiter_piece(const struct limiter *l);
 /* So many octets were moved at `now_usec` (monotonic). l may be NULL. */
 void limiter_moved(struct limiter *l, uint64_t now_usec, uint64_t received, uint64_t sent);
 
-/* All that was moved so far. */
+/* So many octets more would have been moved without compression. What travels is what the rate
+ * limits; the sums count the mail, as a provider may do that allows so much a day. l may be
+ * NULL. */
+void limiter_spared(struct limiter *l, uint64_t received, uint64_t sent);
+
+/* All that was moved so far, and spared. */
 uint64_t limiter_received(struct limiter *l);
 uint64_t limiter_sent(struct limiter *l);
 

@@ -70,7 +70,9 @@ int store_local_name(const struct store *s, const char *canonical, struct buf *r
 
 struct store_make {
 	const char *raw;
+	const char *role; /* to be made with, where the store can; or NULL */
 	bool create, subscribe;
+	bool existed;        /* set: it was there already, so the store says */
 	struct mm_err error; /* code 0: done */
 };
 int store_make_folders(struct store *s, struct store_make *v, size_t n, struct mm_err *reterr);

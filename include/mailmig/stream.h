@@ -33,11 +33,13 @@ struct stream_options {
 	const char *tls_min;         /* "1.2" or "1.3" */
 	const char *tls_client_cert; /* PEM, or NULL */
 	const char *tls_client_key;
-	const char *proxy;       /* URL, or NULL: none, whatever the environment says */
-	uint64_t timeout_usec;   /* for the connection up to the hand-over, and longest silence
-				    later */
-	int cancel_fd;           /* readable: every wait ends with -ECANCELED; or -1 */
-	struct limiter *limiter; /* shared with other streams, and outlives them; or NULL */
+	const char *proxy;     /* URL, or NULL: none, whatever the environment says */
+	uint64_t timeout_usec; /* for the connection up to the hand-over, and longest silence
+				  later */
+	int cancel_fd;         /* readable: every wait ends with -ECANCELED; or -1 */
+	/* Shared with other streams, and outlives them; or NULL. Told what travels, before TLS,
+	 * and what compression spared. */
+	struct limiter *limiter;
 };
 
 /* Process-wide preparation of libcurl; call once before the first thread. 0, or -ENOTSUP when
@@ -70,6 +72,19 @@ const struct stream_tls_info *stream_tls_info(const struct stream *s);
 
 /* Round trips: times an answer followed something that was sent, after the hand-over. */
 uint64_t stream_turns(const struct stream *s);
+/* How long an answer takes that costs the server nothing (to the CAPABILITY before the
+ * hand-over), at best; 0: not known. */
+uint64_t stream_round_trip_usec(const struct stream *s);
+
+/* From here on what is sent and received is DEFLATE (RFC 4978): to be called when the server's
+ * consent is the last thing that was consumed, before anything else is written. Writing and
+ * peeking stay as they were; all that was written goes out with the next pump, packed together.
+ * Whatever the server packs, no more than a buffer of it is unpacked at a time. 0 or -ENOMEM;
+ * -EBUSY: something written before is not sent yet, and the consent came too early. */
+int stream_compress(struct stream *s);
+bool stream_compressed(const struct stream *s);
+/* It ended because what it received after that was no DEFLATE. */
+bool stream_garbled(const struct stream *s);
 
 /* Received octets not yet consumed. Borrowed until the next pump. */
 size_t stream_peek(const struct stream *s, const uint8_t **ret);
@@ -87,7 +102,7 @@ uint64_t stream_held_usec(const struct stream *s);
 void stream_write_nothing(struct stream *s);
 /* False from its first error on. */
 bool stream_usable(const struct stream *s);
-/* Octets queued and not yet handed to the kernel. */
+/* Octets queued and not yet handed to the kernel (or to compression); never grows by itself. */
 uint64_t stream_queued(const struct stream *s);
 
 /* Streams that are pumped together: moving octets for all of them while one is waited for is

@@ -6,6 +6,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/event.h>
+#include <mailmig/job.h>
 #include <mailmig/secret.h>
 #include <mailmig/varlink.h>
 #include <stdio.h>
@@ -46,7 +47,10 @@ enum ctl_option {
 	OPT_DRY_RUN,
 	OPT_NO_WAIT,
 	OPT_FAIL_FAST,
-	OPT_RETRY_HELD,
+	OPT_ASKS, /* JOB_ASKS_N of them, in the order of job_asks[] */
+	OPT_RETRY_HELD = OPT_ASKS,
+	OPT_CONFIRM_DELETES,
+	OPT_CONFIRM_MAPPING,
 	OPT_LOCAL,
 	OPT_FROM_UNIT,
 	OPT_FOLLOW,
@@ -55,8 +59,9 @@ enum ctl_option {
 	OPT_MAX_,
 };
 
-#define OPT_BIT(o)  (1u << (o))
-#define OPT_GLOBALS (OPT_BIT(OPT_ALL) - 1)
+#define OPT_BIT(o)   (1u << (o))
+#define OPT_ALL_ASKS (OPT_BIT(OPT_ASKS + JOB_ASKS_N) - OPT_BIT(OPT_ASKS))
+#define OPT_GLOBALS  (OPT_BIT(OPT_ALL) - 1)
 
 struct ctl_option_row {
 	const char *name;  /* without the dashes */

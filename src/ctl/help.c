@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define LEFT_COLUMN 18
+#define LEFT_COLUMN   18
+#define OPTION_COLUMN 17
 
 static void option_line(FILE *f, const struct ctl_option_row *row)
 {
@@ -12,7 +13,7 @@ static void option_line(FILE *f, const struct ctl_option_row *row)
 	(void)snprintf(left, sizeof(left), "--%s%s%s", row->name, row->value ? " " : "",
 		       row->value ? row->value : "");
 	fprintf(f, "  %c%c %-*s %s\n", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
-		LEFT_COLUMN - 5, left, row->help);
+		OPTION_COLUMN, left, row->help);
 }
 
 static void options(FILE *f, const char *title, unsigned mask)

@@ -334,7 +334,7 @@ static int begin_argv(char **argv, struct ctl *c)
 int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct source **ret,
 		      struct mm_err *reterr)
 {
-	char *argv[10] = {NULL};
+	char *argv[10 + JOB_ASKS_N] = {NULL};
 	int n = begin_argv(argv, c);
 
 	argv[n++] = (char *)"--account";
@@ -343,8 +343,9 @@ int source_worker_new(struct ctl *c, const char *account, bool dry_run, struct s
 	argv[n++] = (char *)"3";
 	if (dry_run)
 		argv[n++] = (char *)"--dry-run";
-	if (ctl_has(&c->args, OPT_RETRY_HELD))
-		argv[n++] = (char *)"--retry-held";
+	for (unsigned i = 0; i < JOB_ASKS_N; i++)
+		if (ctl_has(&c->args, OPT_ASKS + i))
+			argv[n++] = (char *)job_asks[i].option;
 	return new_source(argv, ret, reterr);
 }
 

@@ -22,8 +22,10 @@ static json_t *run_parameters(const struct ctl_args *a, bool dry_run)
 		return NULL;
 	if (dry_run && json_object_set_new(o, "dry_run", json_true()) < 0)
 		return NULL;
-	if (ctl_has(a, OPT_RETRY_HELD) && json_object_set_new(o, "retry_held", json_true()) < 0)
-		return NULL;
+	for (unsigned i = 0; i < JOB_ASKS_N; i++)
+		if (ctl_has(a, OPT_ASKS + i) &&
+		    json_object_set_new(o, job_asks[i].member, json_true()) < 0)
+			return NULL;
 	if (ctl_has(a, OPT_FAIL_FAST) && json_object_set_new(o, "fail_fast", json_true()) < 0)
 		return NULL;
 	return STEAL(o);

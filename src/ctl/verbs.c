@@ -16,7 +16,7 @@ const struct ctl_verb ctl_verbs[] = {
 	 "skipped, failed. Ctrl-C leaves: the run goes on in the daemon. SIGTERM ends the run\n"
 	 "at the next message border. With --local Ctrl-C ends it too; a second one kills it.",
 	 OPT_BIT(OPT_ALL) | OPT_BIT(OPT_DRY_RUN) | OPT_BIT(OPT_NO_WAIT) |
-		 OPT_BIT(OPT_FAIL_FAST) | OPT_BIT(OPT_RETRY_HELD) | OPT_BIT(OPT_LOCAL) |
+		 OPT_BIT(OPT_FAIL_FAST) | OPT_ALL_ASKS | OPT_BIT(OPT_LOCAL) |
 		 OPT_BIT(OPT_FROM_UNIT),
 	 1, NAMES_MAX, verb_run},
 	{"plan", "NAME", "what a run would do, folder by folder; changes nothing",
@@ -66,11 +66,10 @@ const size_t ctl_n_verbs = ELEMENTS(ctl_verbs);
 
 /* The contract has them, this version does not: said, so that nobody takes them for done. */
 static const char *const later[] = {
-	"backup",    "enroll",    "export",   "import-accounts", "import-command",
-	"login",     "metrics",   "report",   "restore",         "setup",
-	"top",       "undo",      "unenroll", "verify",          "--confirm-deletes",
-	"--content", "--dialect", "--from",   "--html",          "--redact",
-	"--repair",
+	"backup",    "enroll",  "export",   "import-accounts", "import-command",
+	"login",     "metrics", "report",   "restore",         "setup",
+	"top",       "undo",    "unenroll", "verify",          "--content",
+	"--dialect", "--from",  "--html",   "--redact",        "--repair",
 };
 
 const struct ctl_verb *ctl_find_verb(const char *name)

@@ -100,7 +100,7 @@ struct request {
 	bool all;
 	bool group; /* one was named */
 	bool dry_run;
-	bool retry_held;
+	unsigned asked; /* of job_asks[] */
 	bool fail_fast;
 	const struct config_account **accounts; /* each once */
 	size_t n;
@@ -184,7 +184,7 @@ static bool may_join(const struct varlink_call *call, const struct request *q,
 		     const struct run *r)
 {
 	return r->dry_run == q->dry_run &&
-	       (!q->retry_held || r->retry_held || r->state == RUN_QUEUED) &&
+	       ((q->asked & ~r->asked) == 0 || r->state == RUN_QUEUED) &&
 	       (varlink_call_wants_more(call) || q->all || q->group);
 }
 
@@ -225,11 +225,21 @@ static bool queue_runs(struct daemon *d, struct request *q)
 }
 
 /* What has not started yet does more than it was asked for first. */
-static void give_retry_held(const struct request *q)
+static void give_asked(const struct request *q)
 {
-	for (size_t i = 0; q->retry_held && i < q->n; i++)
+	for (size_t i = 0; i < q->n; i++)
 		if (q->runs[i]->state == RUN_QUEUED)
-			q->runs[i]->retry_held = true;
+			q->runs[i]->asked |= q->asked;
+}
+
+static unsigned read_asked(const json_t *parameters)
+{
+	unsigned asked = 0;
+
+	for (unsigned i = 0; i < JOB_ASKS_N; i++)
+		if (json_is_true(json_object_get(parameters, job_asks[i].member)))
+			asked |= 1U << i;
+	return asked;
 }
 
 /* The directory that came along is for what has not started yet. Without a descriptor of its
@@ -250,7 +260,7 @@ static void do_run(struct varlink_call *call, const json_t *parameters, void *us
 	_cleanup_(request_done) struct request q = {
 		.all = json_is_true(json_object_get(parameters, "all")),
 		.dry_run = json_is_true(json_object_get(parameters, "dry_run")),
-		.retry_held = json_is_true(json_object_get(parameters, "retry_held")),
+		.asked = read_asked(parameters),
 		.fail_fast = json_is_boolean(fail_fast) ? json_is_true(fail_fast)
 							: d->config->stop_on_error,
 		.credentials_fd = varlink_call_take_fd(call),
@@ -288,7 +298,7 @@ static void do_run(struct varlink_call *call, const json_t *parameters, void *us
 		answer_no_memory(call);
 		return;
 	}
-	give_retry_held(&q);
+	give_asked(&q);
 	give_credentials(&q);
 	note_runs_asked(d, q.runs, q.n);
 	if (follow_new(d, call, q.runs, q.n) < 0)
@@ -486,9 +496,10 @@ static void do_history(struct varlink_call *call, const json_t *parameters, void
 static const struct varlink_param no_params[] = {{0}};
 static const struct varlink_param status_params[] = {{"accounts", VARLINK_STRINGS, true}, {0}};
 static const struct varlink_param run_params[] = {
-	{"accounts", VARLINK_STRINGS, true}, {"all", VARLINK_BOOL, true},
-	{"dry_run", VARLINK_BOOL, true},     {"retry_held", VARLINK_BOOL, true},
-	{"fail_fast", VARLINK_BOOL, true},   {0},
+	{"accounts", VARLINK_STRINGS, true},     {"all", VARLINK_BOOL, true},
+	{"dry_run", VARLINK_BOOL, true},         {"retry_held", VARLINK_BOOL, true},
+	{"confirm_deletes", VARLINK_BOOL, true}, {"confirm_mapping", VARLINK_BOOL, true},
+	{"fail_fast", VARLINK_BOOL, true},       {0},
 };
 static const struct varlink_param account_params[] = {{"account", VARLINK_STRING, false}, {0}};
 static const struct varlink_param history_params[] = {

@@ -168,7 +168,7 @@ void run_start(struct run *r, const struct config_account *a, const struct queue
 	job.state_dir = r->daemon->state_dir;
 	job.run_id = r->id;
 	job.dry_run = r->dry_run;
-	job.retry_held = r->retry_held;
+	job_ask(&job, r->asked);
 	job.connections = lanes;
 	q = worker_start(r, &job, &err);
 	if (q < 0) {

@@ -27,10 +27,10 @@ struct run {
 	char id[RUN_ID_LENGTH + 1];
 	char *account;
 	bool dry_run;
-	bool retry_held; /* also what the destination refused before */
-	bool check;      /* not a run: in daemon.checks */
-	uint64_t batch;  /* the request it came from */
-	bool fail_fast;  /* its failure takes back what is still queued of the same request */
+	unsigned asked; /* of job_asks[] */
+	bool check;     /* not a run: in daemon.checks */
+	uint64_t batch; /* the request it came from */
+	bool fail_fast; /* its failure takes back what is still queued of the same request */
 	enum run_state state;
 	uint64_t started_usec; /* wall clock; 0 while queued */
 	char *server[2];       /* where a running one has connections, and how many */

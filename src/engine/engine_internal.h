@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "map.h"
 #include "match.h"
 #include "throttle.h"
 
@@ -22,8 +23,9 @@ struct pair {
 	char *origin, *destination;         /* canonical */
 	char *origin_raw, *destination_raw; /* the servers' own */
 	struct folder_status origin_status, destination_status;
-	bool exists;    /* at the destination, before the run */
-	bool subscribe; /* wanted at the destination and not so yet */
+	struct map_result map; /* why it goes there */
+	bool exists;           /* at the destination, before the run */
+	bool subscribe;        /* wanted at the destination and not so yet */
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
@@ -108,15 +110,6 @@ enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row,
 			   uint32_t attempts);
 /* How long to wait before the n-th attempt (from 1). */
 uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
-
-/* ---- map.c: pure ---- */
-
-/* The destination's canonical name for each origin folder that can hold messages. Fills pairs
- * (origin, destination, origin_raw, status, exists, destination_raw where it exists). 0 or
- * -ENOMEM. */
-int map_folders(const struct folder_list *origin, const struct folder_list *destination,
-		bool subscribe, struct pair **ret, size_t *ret_n);
-void pairs_free(struct pair *v, size_t n);
 
 /* ---- rules.c: pure ---- */
 

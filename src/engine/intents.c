@@ -63,28 +63,46 @@ static int is_rewriting(struct folder_work *w, const struct match_list *items,
 	return r < 0 ? r : n > 0;
 }
 
-/* What is not there with its own text may be there with another, where the server changes
- * messages: with the same header; or, since such servers also make a Message-ID where there is
- * none, with the date that it was given. Sent again it would be doubled for certain. */
-static int match_rewritten(struct folder_work *w, struct match_list *items,
-			   struct match_list *destination, struct mm_err *reterr)
+static bool all_found(const struct match_list *items)
+{
+	for (size_t i = 0; i < items->n; i++)
+		if (!items->v[i].partner)
+			return false;
+	return true;
+}
+
+static int read_dates(struct folder_work *w, struct match_list *items, struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset left = {0};
-	int r;
 
-	match_by_header(items, destination);
-	r = is_rewriting(w, items, reterr);
-	if (r <= 0)
-		return r;
 	for (size_t i = 0; i < items->n; i++)
 		if (!items->v[i].partner &&
 		    seqset_add(&left, items->v[i].uid, items->v[i].uid) < 0)
 			return mm_err_oom(reterr);
-	r = read_each(w, w->lane->origin, &left, STORE_WANT_DATE, keep_date, items, reterr);
+	return read_each(w, w->lane->origin, &left, STORE_WANT_DATE, keep_date, items, reterr);
+}
+
+/* What is not there with its own text may be there with another, where the server changes
+ * messages: with the same header; or, since such servers also change the header, with the date
+ * that it was given. Only a server that is known to change messages changes their size, too
+ * (Cyrus writes an X for each octet of 8 bits in a header, and is not known for it when that
+ * was its first message). Sent again it would be doubled for certain. */
+static int match_rewritten(struct folder_work *w, struct match_list *items,
+			   struct match_list *destination, struct mm_err *reterr)
+{
+	int r;
+
+	match_by_header(items, destination);
+	if (all_found(items) || all_found(destination))
+		return 0;
+	r = read_dates(w, items, reterr);
 	if (r < 0)
 		return r;
-	match_by_date(items, destination);
-	return 0;
+	match_by_date_and_size(items, destination);
+	r = is_rewriting(w, items, reterr);
+	if (r > 0)
+		match_by_date(items, destination);
+	return r < 0 ? r : 0;
 }
 
 static void tell_rewritten(const struct folder_work *w, const struct match_list *items)
@@ -106,14 +124,6 @@ uint64_t uncertain_left(uint64_t since, uint64_t now, uint64_t wait)
 	uint64_t passed = now >= since ? now - since : now;
 
 	return passed < wait ? wait - passed : 0;
-}
-
-static bool all_found(const struct match_list *items)
-{
-	for (size_t i = 0; i < items->n; i++)
-		if (!items->v[i].partner)
-			return false;
-	return true;
 }
 
 /* The worker was killed, or could write nothing more: its uploads may have gone on until just

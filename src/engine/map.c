@@ -40,20 +40,19 @@ static int fill(struct pair *p, const struct folder *f, const struct folder_list
 	return 0;
 }
 
-int map_folders(const struct folder_list *origin, const struct folder_list *destination,
-		bool subscribe, struct pair **ret, size_t *ret_n)
+int map_folders(const struct folder_rules *rules, const struct engine_sides *sides,
+		const struct map_known *known, size_t n_known, struct map *ret)
 {
-	struct pair *pairs = calloc(origin->n ? origin->n : 1, sizeof(*pairs));
-	size_t n = 0;
+	const struct folder_list *origin = sides->origin;
 
-	if (!pairs)
+	ret->pairs = calloc(origin->n ? origin->n : 1, sizeof(*ret->pairs));
+	if (!ret->pairs)
 		return -ENOMEM;
-	*ret = pairs; /* the caller frees what is half built */
 	for (size_t i = 0; i < origin->n; i++) {
 		if (origin->v[i].noselect)
 			continue;
-		*ret_n = ++n;
-		if (fill(&pairs[n - 1], &origin->v[i], destination, subscribe) < 0)
+		if (fill(&ret->pairs[ret->n_pairs++], &origin->v[i], sides->destination,
+			 rules->subscribe) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -66,13 +65,29 @@ void pairs_free(struct pair *v, size_t n)
 		free(v[i].destination);
 		free(v[i].origin_raw);
 		free(v[i].destination_raw);
+		free(v[i].map.by);
+		free(v[i].map.basis);
 	}
 	free(v);
 }
 
-/* The i-th pair, which the one before it may stand in the way of. */
-static const char *why_not(const struct pair *p, size_t i)
+void map_done(struct map *m)
 {
+	for (size_t i = 0; i < m->n_omitted; i++) {
+		free(m->omitted[i].origin);
+		free(m->omitted[i].by);
+	}
+	free(m->omitted);
+	pairs_free(m->pairs, m->n_pairs);
+	text_list_done(&m->notes);
+	*m = (struct map){0};
+}
+
+/* The i-th pair, which the one before it may stand in the way of. */
+static const char *why_not(const struct pair *v, size_t i)
+{
+	const struct pair *p = &v[i];
+
 	if (p->place == PAIR_DONE)
 		return "has a name that nobody can ask for";
 	return i > 0 && strcmp(p->destination, p[-1].destination) == 0
@@ -80,27 +95,39 @@ static const char *why_not(const struct pair *p, size_t i)
 		       : NULL;
 }
 
-int engine_map(const struct job *job, const struct folder_list *origin,
-	       const struct folder_list *destination,
-	       void (*each)(void *userdata, const struct engine_place *p), void *userdata)
+int engine_map(const struct job *job, const struct engine_sides *sides,
+	       void (*each)(void *userdata, const struct engine_place *p),
+	       void (*note)(void *userdata, const char *text), void *userdata)
 {
-	struct pair *pairs = NULL;
-	size_t n = 0;
+	_cleanup_(map_done) struct map m = {0};
 	int r;
 
-	r = map_folders(origin, destination, job->folders.subscribe, &pairs, &n);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		const struct pair *p = &pairs[i];
+	r = map_folders(&job->folders, sides, NULL, 0, &m);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < m.n_pairs; i++) {
+		const struct pair *p = &m.pairs[i];
 		const struct engine_place place = {
 			.origin = p->origin,
 			.destination = p->destination,
+			.by = p->map.by,
+			.shared = p->map.shared,
 			.at_origin = &p->origin_status,
 			.at_destination = p->exists ? &p->destination_status : NULL,
-			.refused = why_not(p, i),
+			.refused = why_not(m.pairs, i),
 		};
 
 		each(userdata, &place);
 	}
-	pairs_free(pairs, n);
-	return r;
+	for (size_t i = 0; i < m.n_omitted; i++) {
+		const struct map_omitted *o = &m.omitted[i];
+
+		each(userdata, &(struct engine_place){.origin = o->origin,
+						      .by = o->by,
+						      .omit = o->why,
+						      .at_origin = &o->status});
+	}
+	for (size_t i = 0; i < m.notes.n; i++)
+		note(userdata, m.notes.v[i]);
+	return 0;
 }

@@ -52,6 +52,13 @@ static int cmp_date(const struct match_item *a, const struct match_item *b)
 	return a->date < b->date ? -1 : a->date > b->date;
 }
 
+static int cmp_date_size(const struct match_item *a, const struct match_item *b)
+{
+	int r = cmp_date(a, b);
+
+	return r ? r : (a->size > b->size) - (a->size < b->size);
+}
+
 static int cmp_uid(const struct match_item *a, const struct match_item *b)
 {
 	return a->uid < b->uid ? -1 : a->uid > b->uid;
@@ -81,6 +88,13 @@ static int by_digest(const void *x, const void *y)
 static int by_date(const void *x, const void *y)
 {
 	int r = cmp_date(x, y);
+
+	return r ? r : cmp_uid(x, y);
+}
+
+static int by_date_size(const void *x, const void *y)
+{
+	int r = cmp_date_size(x, y);
 
 	return r ? r : cmp_uid(x, y);
 }
@@ -206,6 +220,11 @@ void match_by_digest(struct match_list *a, struct match_list *b)
 void match_by_header(struct match_list *a, struct match_list *b)
 {
 	pair_open(a, b, by_fingerprint, cmp_fingerprint, is_left_with_id, true);
+}
+
+void match_by_date_and_size(struct match_list *a, struct match_list *b)
+{
+	pair_open(a, b, by_date_size, cmp_date_size, is_left_with_date, true);
 }
 
 void match_by_date(struct match_list *a, struct match_list *b)

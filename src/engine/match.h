@@ -44,8 +44,9 @@ struct match_item *match_find(struct match_list *l, uint32_t uid);
  * flags first. */
 void match_by_digest(struct match_list *a, struct match_list *b);
 /* The same for what is left, where a server changes messages when it stores them: by header,
- * if that has a Message-ID; by INTERNALDATE. */
+ * if that has a Message-ID; by INTERNALDATE and size; by INTERNALDATE. */
 void match_by_header(struct match_list *a, struct match_list *b);
+void match_by_date_and_size(struct match_list *a, struct match_list *b);
 void match_by_date(struct match_list *a, struct match_list *b);
 
 #endif

@@ -142,6 +142,8 @@ static int remember(struct lane *l, struct mm_err *reterr)
 static int look(struct lane *l, struct mm_err *reterr)
 {
 	_cleanup_(folder_list_done) struct folder_list origin = {0}, destination = {0};
+	const struct engine_sides sides = {.origin = &origin, .destination = &destination};
+	_cleanup_(map_done) struct map map = {0};
 	struct engine *e = l->engine;
 	int r;
 
@@ -156,10 +158,14 @@ static int look(struct lane *l, struct mm_err *reterr)
 			reterr, MM_CLASS_PROTOCOL,
 			"see whether the mailbox exists: log in with a mail program");
 	}
-	r = map_folders(&origin, &destination, e->job->folders.subscribe, &e->pairs,
-			&e->n_pairs);
+	r = map_folders(&e->job->folders, &sides, NULL, 0, &map);
 	if (r < 0)
 		return mm_err_oom(reterr);
+	for (size_t i = 0; i < map.notes.n; i++)
+		engine_note(e, LOG_WARNING, "%s", map.notes.v[i]);
+	e->pairs = STEAL(map.pairs);
+	e->n_pairs = map.n_pairs;
+	map.n_pairs = 0;
 	r = check_distinct(e);
 	if (r == 0)
 		r = remember(l, reterr);

@@ -126,6 +126,8 @@ static void take_tagged(struct imap *c, const struct imap_resp *r, struct imap_c
 
 	if (r->status == IMAP_OK)
 		keep_pace(c, cmd);
+	else if (cmd->verb == VERB_ENABLE)
+		c->enabled = 0; /* whatever it said before */
 	if (imap_code_is(r, "CAPABILITY", &rest))
 		imap_set_caps(c, rest.p, (size_t)(rest.end - rest.p));
 	if (cmd->verb == VERB_APPEND && imap_code_is(r, "APPENDUID", &rest) &&
@@ -195,8 +197,9 @@ static void untagged(struct imap *c, const struct imap_resp *r)
 	if (text_ieqn(r->word.p, r->word.n, "CAPABILITY"))
 		imap_set_caps(c, r->rest.p, (size_t)(r->rest.end - r->rest.p));
 	else if (text_ieqn(r->word.p, r->word.n, "ENABLED"))
-		c->qresync = c->enabling && memmem(r->rest.p, (size_t)(r->rest.end - r->rest.p),
-						   "QRESYNC", 7) != NULL;
+		imap_take_enabled(c, r);
+	else if (text_ieqn(r->word.p, r->word.n, "ID"))
+		imap_take_id(c, r);
 	else if (text_ieqn(r->word.p, r->word.n, "FETCH"))
 		note_size(c, r);
 	imap_box_data(c, r);
@@ -380,6 +383,8 @@ static enum reply_place place_of(const struct imap_cmd *cmd)
 	case VERB_SIZES:
 		return REPLY_TO_READING;
 	case VERB_SELECT:
+	case VERB_ENABLE:
+	case VERB_ID:
 	case VERB_PLAIN:
 		break;
 	}

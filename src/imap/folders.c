@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NAMESPACE, LIST, LSUB, STATUS, CREATE and SUBSCRIBE. */
+/* NAMESPACE, LIST, XLIST, LSUB and STATUS. */
 #include <mailmig/text.h>
 #include <search.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "imap_internal.h"
 #include "utf7.h"
+#include "utf8.h"
 
 /* More folders than any mailbox has, and more octets in their names: a server that lists more
  * is broken or hostile. */
@@ -55,14 +56,21 @@ static bool flag_among(const struct imap_str *flags, const char *flag)
 	return false;
 }
 
+/* The old spellings are those of XLIST. */
 static const char *role_among(const struct imap_str *flags)
 {
-	static const char *const roles[] = {"\\All",  "\\Archive",   "\\Drafts", "\\Flagged",
-					    "\\Junk", "\\Important", "\\Sent",   "\\Trash"};
+	static const char *const roles[][2] = {
+		{"\\All", "\\All"},         {"\\Archive", "\\Archive"},
+		{"\\Drafts", "\\Drafts"},   {"\\Flagged", "\\Flagged"},
+		{"\\Junk", "\\Junk"},       {"\\Important", "\\Important"},
+		{"\\Sent", "\\Sent"},       {"\\Trash", "\\Trash"},
+		{"\\AllMail", "\\All"},     {"\\Spam", "\\Junk"},
+		{"\\Starred", "\\Flagged"},
+	};
 
 	for (size_t i = 0; i < ELEMENTS(roles); i++)
-		if (flag_among(flags, roles[i]))
-			return roles[i];
+		if (flag_among(flags, roles[i][0]))
+			return roles[i][1];
 	return NULL;
 }
 
@@ -73,18 +81,11 @@ static int by_raw(const void *pa, const void *pb)
 	return strcmp(a->raw, b->raw);
 }
 
-/* INBOX is one folder in whatever letters (RFC 9051 §5.1). */
-static char *dup_raw(const struct imap_str *name)
-{
-	return text_ieqn(name->p, name->n, "INBOX") ? text_dup("INBOX")
-						    : text_dupn(name->p, name->n);
-}
-
 /* The folder of this name, or NULL. */
-static int find_raw(const struct listing *li, const struct imap_str *name, struct folder **ret,
-		    struct mm_err *reterr)
+static int find_raw(const struct imap *c, const struct listing *li, const struct imap_str *name,
+		    struct folder **ret, struct mm_err *reterr)
 {
-	_cleanup_(freep) char *raw = dup_raw(name);
+	_cleanup_(freep) char *raw = imap_take_mailbox(c, name);
 	const struct place key = {.raw = raw};
 	struct place *const *found;
 
@@ -111,11 +112,11 @@ static struct folder *add_folder(struct listing *li, char *raw)
 }
 
 /* A folder that will be found by its name. */
-static int add_named(struct listing *li, const struct imap_str *name, struct folder **ret,
-		     struct mm_err *reterr)
+static int add_named(const struct imap *c, struct listing *li, const struct imap_str *name,
+		     struct folder **ret, struct mm_err *reterr)
 {
 	_cleanup_(freep) struct place *p = calloc(1, sizeof(*p));
-	struct folder *f = p ? add_folder(li, dup_raw(name)) : NULL;
+	struct folder *f = p ? add_folder(li, imap_take_mailbox(c, name)) : NULL;
 
 	if (!f)
 		return mm_err_oom(reterr);
@@ -155,6 +156,7 @@ static int take_list(struct imap *c, const struct imap_resp *resp, struct listin
 		     struct mm_err *reterr)
 {
 	struct imap_list li;
+	const char *role;
 	struct folder *f;
 	int r;
 
@@ -166,19 +168,22 @@ static int take_list(struct imap *c, const struct imap_resp *resp, struct listin
 				     reterr);
 	if (flag_among(&li.flags, "\\NonExistent") || li.name.n == 0)
 		return 0;
+	if (flag_among(&li.flags, "\\Inbox")) /* XLIST: under a name in the user's language */
+		li.name = (struct imap_str){.p = "INBOX", .n = strlen("INBOX")};
 	if (memchr(li.name.p, '\0', li.name.n))
 		return take_unusable(l, li.name.p, li.name.n, reterr);
-	r = find_raw(l, &li.name, &f, reterr);
+	r = find_raw(c, l, &li.name, &f, reterr);
 	if (r == 0 && !f)
-		r = add_named(l, &li.name, &f, reterr);
+		r = add_named(c, l, &li.name, &f, reterr);
 	if (r < 0)
 		return r;
 	/* Told twice it is one folder. */
 	f->delim = li.delim;
 	f->noselect = flag_among(&li.flags, "\\Noselect");
-	f->noinferiors = flag_among(&li.flags, "\\Noinferiors");
+	f->noinferiors = f->noinferiors || flag_among(&li.flags, "\\Noinferiors");
 	f->subscribed = f->subscribed || flag_among(&li.flags, "\\Subscribed");
-	return text_set(&f->role, role_among(&li.flags)) < 0 ? mm_err_oom(reterr) : 0;
+	role = role_among(&li.flags);
+	return role && text_set(&f->role, role) < 0 ? mm_err_oom(reterr) : 0;
 }
 
 static int take_lsub(struct imap *c, const struct imap_resp *resp, struct listing *l,
@@ -190,7 +195,7 @@ static int take_lsub(struct imap *c, const struct imap_resp *resp, struct listin
 
 	if (imap_parse_list(resp, &c->scratch, &li) < 0 || flag_among(&li.flags, "\\Noselect"))
 		return 0;
-	r = find_raw(l, &li.name, &f, reterr);
+	r = find_raw(c, l, &li.name, &f, reterr);
 	if (f)
 		f->subscribed = true;
 	return r;
@@ -206,10 +211,24 @@ static int take_status(struct imap *c, const struct imap_resp *resp, struct list
 
 	if (imap_parse_status(resp, &c->scratch, &name, &st) < 0)
 		return 0; /* without marks the folder is looked at: only slower */
-	r = find_raw(l, &name, &f, reterr);
+	r = find_raw(c, l, &name, &f, reterr);
 	if (f)
 		f->status = st;
 	return r;
+}
+
+/* In UTF-8, as the names that it is taken from. One that cannot be read is kept as it is: it
+ * will be part of no name. */
+static int set_prefix(struct imap *c, const struct imap_str *prefix, char delim,
+		      struct mm_err *reterr)
+{
+	_cleanup_(freep) char *raw = imap_take_mailbox(c, prefix);
+	_cleanup_(buf_done) struct buf utf8 = {0};
+
+	if (!raw || utf8_from_raw(raw, &utf8) < 0)
+		return mm_err_oom(reterr);
+	c->delim = delim;
+	return text_set(&c->prefix, buf_str(&utf8)) < 0 ? mm_err_oom(reterr) : 0;
 }
 
 static int take_namespace(struct imap *c, const struct imap_resp *resp, struct mm_err *reterr)
@@ -219,10 +238,7 @@ static int take_namespace(struct imap *c, const struct imap_resp *resp, struct m
 
 	if (imap_parse_namespace(resp, &c->scratch, &prefix, &delim) < 0)
 		return 0; /* no prefix is the rule */
-	free(c->prefix);
-	c->prefix = text_dupn(prefix.p, prefix.n);
-	c->delim = delim;
-	return c->prefix ? 0 : mm_err_oom(reterr);
+	return set_prefix(c, &prefix, delim, reterr);
 }
 
 /* A LIST line belongs to LIST alone: one that nobody asked for would make a folder out of
@@ -240,7 +256,8 @@ static int await_lists(struct imap *c, const struct imap_cmd *cmd, struct listin
 			return r;
 		if (resp.kind != IMAP_UNTAGGED || resp.has_number)
 			continue;
-		if (listing && text_ieqn(resp.word.p, resp.word.n, "LIST"))
+		if (listing && (text_ieqn(resp.word.p, resp.word.n, "LIST") ||
+				text_ieqn(resp.word.p, resp.word.n, "XLIST")))
 			r = take_list(c, &resp, l, reterr);
 		else if (text_ieqn(resp.word.p, resp.word.n, "LSUB"))
 			r = take_lsub(c, &resp, l, reterr);
@@ -262,9 +279,16 @@ static void put_status_items(struct imap *c, bool with_size)
 		 imap_has(c, IMAP_CAP_APPENDLIMIT) ? " APPENDLIMIT" : "");
 }
 
+/* Roles by Gmail's old command, where there is no other way. */
+static bool uses_xlist(const struct imap *c)
+{
+	return imap_has(c, IMAP_CAP_XLIST) && !imap_has(c, IMAP_CAP_SPECIAL_USE) &&
+	       !imap_has(c, IMAP_CAP_LIST_EXTENDED);
+}
+
 static void put_list(struct imap *c, bool with_size)
 {
-	imap_put(c, "LIST \"\" \"*\"");
+	imap_put(c, "%s \"\" \"*\"", uses_xlist(c) ? "XLIST" : "LIST");
 	if (!imap_has(c, IMAP_CAP_LIST_EXTENDED))
 		return;
 	imap_put(c, " RETURN (SUBSCRIBED%s",
@@ -276,8 +300,21 @@ static void put_list(struct imap *c, bool with_size)
 	imap_put(c, ")");
 }
 
-/* One command of the conversation; the last one's number comes back through *last. */
-static int end_listing(struct imap *c, struct imap_cmd *cmd, struct listing *l,
+/* name: "LIST" where lines of that kind are expected. */
+static struct imap_cmd *begin_plain(struct imap *c, const char *name, const char *text,
+				    struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_PLAIN, name, reterr);
+
+	if (!cmd)
+		return NULL;
+	imap_put(c, "%s", text);
+	imap_cmd_end(c);
+	return cmd;
+}
+
+/* One command of the conversation. must: there is no going on without it. */
+static int end_listing(struct imap *c, struct imap_cmd *cmd, bool must, struct listing *l,
 		       struct mm_err *reterr)
 {
 	int r;
@@ -285,7 +322,7 @@ static int end_listing(struct imap *c, struct imap_cmd *cmd, struct listing *l,
 	r = await_lists(c, cmd, l, reterr);
 	if (r < 0)
 		return r;
-	if (cmd->status != IMAP_OK)
+	if (must && cmd->status != IMAP_OK)
 		r = imap_refused(c, cmd, MM_SCOPE_JOB, "cannot list the folders", reterr);
 	imap_cmd_free(c, cmd);
 	return r;
@@ -294,33 +331,34 @@ static int end_listing(struct imap *c, struct imap_cmd *cmd, struct listing *l,
 static int list_and_namespace(struct imap *c, bool with_size, struct listing *l,
 			      struct mm_err *reterr)
 {
-	struct imap_cmd *list, *lsub = NULL;
+	bool extended = imap_has(c, IMAP_CAP_LIST_EXTENDED);
+	struct imap_cmd *list, *lsub = NULL, *roles = NULL;
 	int r;
 
 	if (imap_has(c, IMAP_CAP_NAMESPACE)) {
-		struct imap_cmd *ns = imap_cmd_begin(c, VERB_PLAIN, "NAMESPACE", reterr);
+		struct imap_cmd *ns = begin_plain(c, "NAMESPACE", "NAMESPACE", reterr);
 
 		if (!ns)
 			return -ENOBUFS;
 		ns->forget = true;
-		imap_put(c, "NAMESPACE");
-		imap_cmd_end(c);
 	}
 	list = imap_cmd_begin(c, VERB_PLAIN, "LIST", reterr);
 	if (!list)
 		return -ENOBUFS;
 	put_list(c, with_size);
 	imap_cmd_end(c);
-	if (!imap_has(c, IMAP_CAP_LIST_EXTENDED)) {
-		lsub = imap_cmd_begin(c, VERB_PLAIN, "LSUB", reterr);
-		if (!lsub)
-			return -ENOBUFS;
-		imap_put(c, "LSUB \"\" \"*\"");
-		imap_cmd_end(c);
-	}
-	r = end_listing(c, list, l, reterr);
+	if (!extended)
+		lsub = begin_plain(c, "LSUB", "LSUB \"\" \"*\"", reterr);
+	if (!extended && lsub && imap_has(c, IMAP_CAP_SPECIAL_USE))
+		roles = begin_plain(c, "LIST", "LIST (SPECIAL-USE) \"\" \"*\"", reterr);
+	if (!extended && (!lsub || (!roles && imap_has(c, IMAP_CAP_SPECIAL_USE))))
+		return -ENOBUFS;
+	r = end_listing(c, list, true, l, reterr);
 	if (r == 0 && lsub)
-		r = end_listing(c, lsub, l, reterr);
+		r = end_listing(c, lsub, true, l, reterr);
+	/* Without roles folders go by their names. */
+	if (r == 0 && roles)
+		r = end_listing(c, roles, false, l, reterr);
 	return r;
 }
 
@@ -346,7 +384,7 @@ static int status_each(struct imap *c, bool with_size, struct listing *li,
 			if (!cmd)
 				return -ENOBUFS;
 			imap_put(c, "STATUS ");
-			r = imap_put_string(c, cmd, f->raw, strlen(f->raw), reterr);
+			r = imap_put_mailbox(c, cmd, f->raw, reterr);
 			if (r < 0)
 				return r;
 			imap_put(c, " ");
@@ -418,84 +456,5 @@ int imap_list(struct imap *c, bool with_size, struct folder_list *ret, struct mm
 		return r;
 	*ret = li.l;
 	li.l = (struct folder_list){0};
-	return 0;
-}
-
-/* ---- CREATE, SUBSCRIBE ---- */
-
-static struct imap_cmd *begin_named(struct imap *c, const char *verb, const char *raw,
-				    struct mm_err *reterr)
-{
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_PLAIN, verb, reterr);
-
-	if (!cmd)
-		return NULL;
-	imap_put(c, "%s ", verb);
-	if (imap_put_string(c, cmd, raw, strlen(raw), reterr) < 0)
-		return NULL;
-	imap_cmd_end(c);
-	return cmd;
-}
-
-static int end_create(struct imap *c, struct imap_cmd *cmd, struct imap_make *m,
-		      struct mm_err *reterr)
-{
-	_cleanup_(buf_done) struct buf name = {0};
-	char what[300];
-	int r;
-
-	r = imap_await(c, cmd, reterr);
-	if (r < 0)
-		return r;
-	if (cmd->status != IMAP_OK && strcasecmp(cmd->code, "ALREADYEXISTS") != 0) {
-		(void)utf7_decode(m->raw, strlen(m->raw), &name); /* only for the words */
-		snprintf(what, sizeof(what), "cannot create folder \"%s\"",
-			 name.len ? name.p : m->raw);
-		imap_refused(c, cmd, MM_SCOPE_FOLDER, what, &m->error);
-		if (m->error.cls == MM_CLASS_REFUSED)
-			mm_err_class(&m->error, MM_CLASS_REFUSED,
-				     "if the name is what this server refuses: rename the "
-				     "folder at the origin; else have it created there");
-	}
-	imap_cmd_free(c, cmd);
-	return 0;
-}
-
-int imap_make_folders(struct imap *c, struct imap_make *v, size_t n, struct mm_err *reterr)
-{
-	const size_t window = IMAP_WINDOW_MAX / 4;
-
-	for (size_t from = 0; from < n; from += window) {
-		size_t to = MIN_OF(n, from + window);
-		struct imap_cmd *create[IMAP_WINDOW_MAX / 4] = {NULL};
-		int r;
-
-		for (size_t i = from; i < to; i++) {
-			if (!v[i].create)
-				continue;
-			create[i - from] = begin_named(c, "CREATE", v[i].raw, reterr);
-			if (!create[i - from])
-				return -EIO;
-		}
-		for (size_t i = from; i < to; i++) {
-			struct imap_cmd *cmd;
-
-			if (!v[i].subscribe)
-				continue;
-			/* A refused subscription loses no mail: the answer is not waited for.
-			 */
-			cmd = begin_named(c, "SUBSCRIBE", v[i].raw, reterr);
-			if (!cmd)
-				return -EIO;
-			cmd->forget = true;
-		}
-		for (size_t i = from; i < to; i++) {
-			if (!create[i - from])
-				continue;
-			r = end_create(c, create[i - from], &v[i], reterr);
-			if (r < 0)
-				return r;
-		}
-	}
 	return 0;
 }

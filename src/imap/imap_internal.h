@@ -16,6 +16,8 @@
 #define IMAP_TEXT_MAX 200
 /* UIDs of one UID FETCH (UID RFC822.SIZE) beside appends. */
 #define IMAP_SIZES_MAX 256
+/* The server's name that is kept. */
+#define IMAP_NAME_MAX 64
 
 enum imap_verb {
 	VERB_PLAIN, /* only its result matters */
@@ -24,6 +26,8 @@ enum imap_verb {
 	VERB_APPEND,
 	VERB_SIZES,
 	VERB_FLAGS,
+	VERB_ENABLE,
+	VERB_ID,
 };
 
 struct imap_size {
@@ -69,14 +73,17 @@ struct imap {
 	unsigned caps;
 	uint64_t caps_hash;
 	bool caps_known;
-	bool enabling; /* ENABLE QRESYNC was said */
-	bool qresync;  /* ENABLEd */
+	unsigned enabling; /* enum imap_cap: ENABLE was said with these */
+	unsigned enabled;  /* and these are */
+	bool may_compress;
+	char server_name[IMAP_NAME_MAX];
 	uint64_t append_limit;
 	char delim;
 	char *prefix;
 	char *bye;
 	uint64_t pause_usec; /* before the next command; 0: none */
 	bool broken;
+	bool appended; /* since the folder was last looked at */
 
 	struct imap_mailbox box; /* being selected */
 
@@ -140,6 +147,26 @@ bool imap_has(const struct imap *c, unsigned cap);
 /* ---- login.c ---- */
 int imap_login(struct imap *c, const struct endpoint *e, const struct secret *secret,
 	       struct mm_err *reterr);
+
+/* ---- extensions.c ---- */
+
+/* ENABLE and ID, whose answers are read with those of the next command. */
+int imap_announce(struct imap *c, struct mm_err *reterr);
+/* COMPRESS DEFLATE (RFC 4978) where it is offered and pays, before messages travel: a run that
+ * moves none is spared the round trip. A refusal is no error. */
+int imap_compress(struct imap *c, struct mm_err *reterr);
+bool imap_compress_pays(uint64_t round_trip_usec);
+void imap_take_enabled(struct imap *c, const struct imap_resp *r);
+void imap_take_id(struct imap *c, const struct imap_resp *r);
+/* All of these were asked for, and the server says that they are. */
+bool imap_enabled(const struct imap *c, unsigned cap);
+
+/* A folder's name (raw, in modified UTF-7) in the form that this session wants; otherwise as
+ * imap_put_string(). */
+int imap_put_mailbox(struct imap *c, struct imap_cmd *cmd, const char *raw,
+		     struct mm_err *reterr);
+/* The way back, from a response: owned; NULL without memory. */
+char *imap_take_mailbox(const struct imap *c, const struct imap_str *wire);
 
 /* ---- select.c ---- */
 void imap_box_data(struct imap *c, const struct imap_resp *r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AUTHENTICATE PLAIN (RFC 4616, RFC 4959) and LOGIN (RFC 9051 §6.2.3), and what follows a
- * login. */
+/* AUTHENTICATE PLAIN (RFC 4616, RFC 4959) and LOGIN (RFC 9051 §6.2.3), and the
+ * capabilities after a login. */
 #include <mailmig/text.h>
 #include <string.h>
 #include <strings.h>
@@ -149,31 +149,6 @@ static int ask_caps(struct imap *c, struct mm_err *reterr)
 	return imap_simple_end(c, cmd, MM_SCOPE_STORE, reterr);
 }
 
-/* ENABLE and ID, whose answers are read with those of the next command. */
-static int announce(struct imap *c, struct mm_err *reterr)
-{
-	struct imap_cmd *cmd;
-
-	if (imap_has(c, IMAP_CAP_ENABLE | IMAP_CAP_QRESYNC)) {
-		cmd = imap_cmd_begin(c, VERB_PLAIN, "ENABLE", reterr);
-		if (!cmd)
-			return -ENOBUFS;
-		cmd->forget = true;
-		c->enabling = true;
-		imap_put(c, "ENABLE QRESYNC");
-		imap_cmd_end(c);
-	}
-	if (imap_has(c, IMAP_CAP_ID)) {
-		cmd = imap_cmd_begin(c, VERB_PLAIN, "ID", reterr);
-		if (!cmd)
-			return -ENOBUFS;
-		cmd->forget = true;
-		imap_put(c, "ID (\"name\" \"mailmig\")");
-		imap_cmd_end(c);
-	}
-	return 0;
-}
-
 int imap_login(struct imap *c, const struct endpoint *e, const struct secret *secret,
 	       struct mm_err *reterr)
 {
@@ -208,8 +183,5 @@ int imap_login(struct imap *c, const struct endpoint *e, const struct secret *se
 	imap_cmd_free(c, cmd);
 	if (r < 0)
 		return r;
-	r = ask_caps(c, reterr);
-	if (r < 0)
-		return r;
-	return announce(c, reterr);
+	return ask_caps(c, reterr);
 }

@@ -7,16 +7,36 @@
 #include <strings.h>
 
 #include "imap_internal.h"
+#include "utf8.h"
 
 /* ---- FETCH ---- */
+
+/* Some servers (Courier) show a session what it has put into its folder itself only after a
+ * command in whose answer they may tell of new messages. UID FETCH is none. */
+static int show_what_came(struct imap *c, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd;
+
+	if (!c->appended)
+		return 0;
+	cmd = imap_cmd_begin(c, VERB_PLAIN, "NOOP", reterr);
+	if (!cmd)
+		return -ENOBUFS;
+	imap_put(c, "NOOP");
+	imap_cmd_end(c);
+	cmd->forget = true;
+	c->appended = false;
+	return 0;
+}
 
 #define HEADER_FIELDS "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)]"
 
 int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
 		     struct mm_err *reterr)
 {
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_FETCH, "FETCH", reterr);
 	bool body = want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST);
+	int r = show_what_came(c, reterr);
+	struct imap_cmd *cmd = r < 0 ? NULL : imap_cmd_begin(c, VERB_FETCH, "FETCH", reterr);
 
 	if (!cmd)
 		return -ENOBUFS;
@@ -35,7 +55,7 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 	imap_put(c, ")");
 	if (changed_since)
 		imap_put(c, " (CHANGEDSINCE %llu%s)", (unsigned long long)changed_since,
-			 c->qresync ? " VANISHED" : "");
+			 imap_enabled(c, IMAP_CAP_QRESYNC) ? " VANISHED" : "");
 	imap_cmd_end(c);
 	return 0;
 }
@@ -207,6 +227,27 @@ int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished
 
 /* ---- APPEND ---- */
 
+/* One message of an APPEND. Results as those of imap_put_literal(). */
+static int put_message(struct imap *c, struct imap_cmd *cmd, struct spool *body,
+		       struct mm_err *reterr)
+{
+	int wide = imap_utf8(c) ? utf8_header(body) : 0;
+	int r;
+
+	if (wide < 0) {
+		stream_write_nothing(c->stream); /* half a command is out */
+		return spool_trouble(c->pool, spool_size(body), wide, reterr);
+	}
+	imap_put(c, wide ? " UTF8 (~" : " ");
+	r = imap_put_literal(c, cmd, spool_size(body), reterr);
+	if (r != 0)
+		return r;
+	stream_write_spool(c->stream, body);
+	if (wide)
+		imap_put(c, ")");
+	return 0;
+}
+
 int imap_append_begin(struct imap *c, const char *raw, const struct message *v, size_t n,
 		      struct mm_err *reterr)
 {
@@ -216,17 +257,15 @@ int imap_append_begin(struct imap *c, const char *raw, const struct message *v, 
 	if (!cmd)
 		return -ENOBUFS;
 	cmd->n_messages = n;
+	c->appended = true;
 	imap_put(c, "APPEND ");
-	r = imap_put_string(c, cmd, raw, strlen(raw), reterr);
+	r = imap_put_mailbox(c, cmd, raw, reterr);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (v[i].flags && *v[i].flags)
 			imap_put(c, " (%s)", v[i].flags);
 		if (*v[i].date)
 			imap_put(c, " \"%s\"", v[i].date);
-		imap_put(c, " ");
-		r = imap_put_literal(c, cmd, spool_size(v[i].body), reterr);
-		if (r == 0)
-			stream_write_spool(c->stream, v[i].body);
+		r = put_message(c, cmd, v[i].body, reterr);
 	}
 	if (r < 0)
 		return r;
@@ -303,7 +342,8 @@ int imap_append_end(struct imap *c, struct imap_append_result *ret, struct mm_er
 
 int imap_sizes_begin(struct imap *c, const char *set, struct mm_err *reterr)
 {
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_SIZES, "FETCH", reterr);
+	int r = show_what_came(c, reterr);
+	struct imap_cmd *cmd = r < 0 ? NULL : imap_cmd_begin(c, VERB_SIZES, "FETCH", reterr);
 
 	if (!cmd)
 		return -ENOBUFS;

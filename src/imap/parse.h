@@ -124,6 +124,14 @@ struct imap_quota_root {
 int imap_parse_quota(const struct imap_resp *r, struct buf *scratch,
 		     struct imap_quota_root *ret);
 
+/* ID: who the server says that it is (RFC 2971 §3.2); p NULL: not told. Looks at no more pairs
+ * than there may be. */
+#define IMAP_ID_PAIRS_MAX 30
+struct imap_id {
+	struct imap_str name;
+};
+int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id *ret);
+
 /* VANISHED [(EARLIER)] uid-set (RFC 7162 §3.2.10): set is emptied first. */
 int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set);
 

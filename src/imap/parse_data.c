@@ -302,6 +302,36 @@ int imap_parse_namespace(const struct imap_resp *r, struct buf *scratch,
 	return 0;
 }
 
+int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id *ret)
+{
+	struct imap_cursor c = r->rest;
+	struct imap_id id = {0};
+
+	if (empty_scratch(scratch, &c) < 0)
+		return -ENOMEM;
+	if (c.end - c.p == 3 && strncasecmp(c.p, "NIL", 3) == 0) {
+		*ret = id;
+		return 0;
+	}
+	if (!imap_take_char(&c, '('))
+		return -EPROTO;
+	imap_skip_blanks(&c);
+	for (size_t i = 0; i < IMAP_ID_PAIRS_MAX && !imap_take_char(&c, ')'); i++) {
+		struct imap_str key, value;
+
+		if (imap_take_string(&c, scratch, &key) < 0)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (imap_take_string(&c, scratch, &value) < 0 || value.external)
+			return -EPROTO;
+		imap_skip_blanks(&c);
+		if (imap_str_is(&key, "name"))
+			id.name = value;
+	}
+	*ret = id;
+	return 0;
+}
+
 int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set)
 {
 	static const char earlier[] = "(EARLIER)";

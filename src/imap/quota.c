@@ -48,7 +48,7 @@ int imap_quota(struct imap *c, const char *raw, struct imap_quota *ret, struct m
 	if (!cmd)
 		return -ENOBUFS;
 	imap_put(c, "GETQUOTAROOT ");
-	r = imap_put_string(c, cmd, raw, strlen(raw), reterr);
+	r = imap_put_mailbox(c, cmd, raw, reterr);
 	if (r < 0)
 		return r;
 	imap_cmd_end(c);

@@ -53,14 +53,18 @@ void imap_box_data(struct imap *c, const struct imap_resp *r)
 int imap_select_begin(struct imap *c, const char *raw, bool read_only, struct mm_err *reterr)
 {
 	const char *name = read_only ? "EXAMINE" : "SELECT";
-	struct imap_cmd *cmd = imap_cmd_begin(c, VERB_SELECT, name, reterr);
+	struct imap_cmd *cmd;
 	int r;
 
+	r = imap_compress(c, reterr);
+	if (r < 0)
+		return r;
+	cmd = imap_cmd_begin(c, VERB_SELECT, name, reterr);
 	if (!cmd)
 		return -ENOBUFS;
 	imap_mailbox_done(&c->box);
 	imap_put(c, "%s ", name);
-	r = imap_put_string(c, cmd, raw, strlen(raw), reterr);
+	r = imap_put_mailbox(c, cmd, raw, reterr);
 	if (r < 0)
 		return r;
 	if (imap_has(c, IMAP_CAP_CONDSTORE))

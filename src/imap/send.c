@@ -2,6 +2,7 @@
 /* Writing commands: tags, strings, and the consent that literals may need (RFC 9051 §4.3, RFC
  * 7888). */
 #include <mailmig/crash_point.h>
+#include <mailmig/text.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,23 +81,27 @@ int imap_put_literal(struct imap *c, struct imap_cmd *cmd, uint64_t size, struct
 	return cmd->done ? 1 : 0;
 }
 
-static bool is_quotable(const char *s, size_t n)
+/* utf8: so may be what goes between quotes (RFC 6855 §3). */
+static bool is_quotable(const char *s, size_t n, bool utf8)
 {
+	bool wide = false;
+
 	if (n > 1000)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		unsigned char ch = (unsigned char)s[i];
 
-		if (ch < 0x20 || ch > 0x7e)
+		if (ch < 0x20 || ch == 0x7f)
 			return false;
+		wide = wide || ch > 0x7f;
 	}
-	return true;
+	return !wide || (utf8 && text_is_utf8(s, n));
 }
 
 int imap_put_string(struct imap *c, struct imap_cmd *cmd, const char *s, size_t n,
 		    struct mm_err *reterr)
 {
-	if (!is_quotable(s, n)) {
+	if (!is_quotable(s, n, imap_utf8(c))) {
 		int r = imap_put_literal(c, cmd, n, reterr);
 
 		if (r == 0)

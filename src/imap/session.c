@@ -34,6 +34,11 @@ static const struct {
 	{"IDLE", IMAP_CAP_IDLE},
 	{"APPENDLIMIT", IMAP_CAP_APPENDLIMIT},
 	{"X-GM-EXT-1", IMAP_CAP_GMAIL},
+	{"XLIST", IMAP_CAP_XLIST},
+	{"CREATE-SPECIAL-USE", IMAP_CAP_CREATE_SPECIAL_USE},
+	{"COMPRESS=DEFLATE", IMAP_CAP_COMPRESS},
+	{"UTF8=ACCEPT", IMAP_CAP_UTF8},
+	{"UTF8=ONLY", IMAP_CAP_UTF8}, /* it is enabled by the same word (RFC 6855 §6) */
 };
 
 void imap_set_caps(struct imap *c, const char *s, size_t n)
@@ -85,6 +90,11 @@ uint64_t imap_append_limit(const struct imap *c)
 bool imap_usable(const struct imap *c)
 {
 	return !c->broken && stream_usable(c->stream);
+}
+
+bool imap_garbled(const struct imap *c)
+{
+	return stream_garbled(c->stream);
 }
 
 uint64_t imap_round_trips(const struct imap *c)
@@ -160,6 +170,7 @@ int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *re
 	c->pump = o->pump;
 	c->pool = o->pool;
 	c->match = o->match;
+	c->may_compress = !o->no_compress;
 	c->budget.timeout_usec = o->endpoint->timeout_usec;
 	c->side = text_dup(o->side);
 	c->prefix = text_dup("");
@@ -182,6 +193,8 @@ int imap_open(const struct imap_options *o, struct imap **ret, struct mm_err *re
 		return mm_err_class(reterr, MM_CLASS_CANCELLED, "%s", "");
 	}
 	r = imap_login(c, o->endpoint, o->secret, reterr);
+	if (r == 0)
+		r = imap_announce(c, reterr);
 	if (r < 0)
 		return r;
 	*ret = STEAL(c);

@@ -77,6 +77,18 @@ void job_done(struct job *j)
 	*j = (struct job){0};
 }
 
+const struct job_ask job_asks[JOB_ASKS_N] = {
+	{"retry_held", "--retry-held", offsetof(struct job, retry_held)},
+	{"confirm_deletes", "--confirm-deletes", offsetof(struct job, confirm_deletes)},
+	{"confirm_mapping", "--confirm-mapping", offsetof(struct job, confirm_mapping)},
+};
+
+void job_ask(struct job *j, unsigned asked)
+{
+	for (unsigned i = 0; i < JOB_ASKS_N; i++)
+		*(bool *)((char *)j + job_asks[i].offset) = asked >> i & 1;
+}
+
 const char *job_kind_name(enum job_kind k)
 {
 	switch (k) {

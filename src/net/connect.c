@@ -62,10 +62,16 @@ static size_t on_line(char *p, size_t size, size_t n, void *userdata)
 		return size * n;
 
 	if (len > 13 && text_ieqn(p, 13, "* CAPABILITY ")) {
+		uint64_t span = clock_usec() - s->greeted_usec;
+
+		/* libcurl asks as soon as it is greeted; what follows TLS took longer. */
+		if (s->greeting && (!s->round_trip_usec || span < s->round_trip_usec))
+			s->round_trip_usec = span;
 		free(s->capability);
 		s->capability = text_dupn(p, len);
 	} else if (!s->greeting) {
 		s->greeting = text_dupn(p, len);
+		s->greeted_usec = clock_usec();
 	}
 	return size * n;
 }

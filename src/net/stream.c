@@ -62,6 +62,7 @@ struct stream *stream_free(struct stream *s)
 	free(s->capability);
 	free(s->in);
 	free(s->out);
+	packed_free(s->packed);
 	free(s);
 	return NULL;
 }
@@ -91,6 +92,11 @@ uint64_t stream_turns(const struct stream *s)
 	return s->turns;
 }
 
+uint64_t stream_round_trip_usec(const struct stream *s)
+{
+	return s->round_trip_usec;
+}
+
 size_t stream_peek(const struct stream *s, const uint8_t **ret)
 {
 	*ret = s->in + s->in_start;
@@ -106,7 +112,17 @@ void stream_consume(struct stream *s, size_t n)
 
 uint64_t stream_queued(const struct stream *s)
 {
-	return s->queued + (s->out_end - s->out_start);
+	uint64_t in_out = s->out_end - s->out_start;
+
+	if (s->packed)
+		in_out = s->out_plain + (s->packed->plain_end - s->packed->plain_start);
+	return s->queued + in_out;
+}
+
+static bool has_output(const struct stream *s)
+{
+	return s->queued > 0 || s->out_end > s->out_start ||
+	       (s->packed && packed_has_output(s));
 }
 
 bool stream_usable(const struct stream *s)
@@ -119,7 +135,7 @@ const struct stream_tls_info *stream_tls_info(const struct stream *s)
 	return &s->tls;
 }
 
-static void stream_fail(struct stream *s, int error, const char *text)
+void stream_fail(struct stream *s, int error, const char *text)
 {
 	if (s->error)
 		return; /* the first one is the cause, later ones follow from it */
@@ -206,31 +222,28 @@ static bool is_limited(const struct stream *s)
 	return s->limiter && limiter_not_before(s->limiter) > clock_usec();
 }
 
-/* Fill the send buffer from the queue; only when it is empty, since a send must be repeated
- * with the same octets. */
-static void fill_out(struct stream *s)
+/* Up to max octets out of the queue. */
+size_t stream_take_queued(struct stream *s, uint8_t *to, size_t max)
 {
-	size_t max = MIN_OF(limiter_piece(s->limiter), (size_t)STREAM_OUT_MAX);
+	size_t taken = 0;
 
-	explicit_bzero(s->out, s->out_end); /* what was sent may have been a login */
-	s->out_start = s->out_end = 0;
-	while (s->head && s->out_end < max) {
+	while (s->head && taken < max) {
 		struct chunk *c = s->head;
-		size_t room = max - s->out_end;
+		size_t room = max - taken;
 		ssize_t n;
 
 		if (c->body) {
-			n = spool_read_at(c->body, c->offset, s->out + s->out_end, room);
+			n = spool_read_at(c->body, c->offset, to + taken, room);
 			if (n < 0) {
 				stream_fail_here(s, (int)n, "cannot read the spool");
-				return;
+				break;
 			}
 		} else {
 			n = (ssize_t)MIN_OF(room, c->text.len - c->offset);
-			memcpy(s->out + s->out_end, c->text.p + c->offset, (size_t)n);
+			memcpy(to + taken, c->text.p + c->offset, (size_t)n);
 		}
 		c->offset += (uint64_t)n;
-		s->out_end += (size_t)n;
+		taken += (size_t)n;
 		s->queued -= (uint64_t)n;
 		if (c->offset < (c->body ? spool_size(c->body) : c->text.len))
 			continue;
@@ -239,6 +252,21 @@ static void fill_out(struct stream *s)
 			s->tail = NULL;
 		chunk_free(c);
 	}
+	return taken;
+}
+
+/* Fill the send buffer from the queue; only when it is empty, since a send must be repeated
+ * with the same octets. */
+static void fill_out(struct stream *s)
+{
+	size_t max = MIN_OF(limiter_piece(s->limiter), (size_t)STREAM_OUT_MAX);
+
+	explicit_bzero(s->out, s->out_end); /* what was sent may have been a login */
+	s->out_start = s->out_end = s->out_plain = 0;
+	if (s->packed)
+		packed_fill_out(s, max);
+	else
+		s->out_end = stream_take_queued(s, s->out, max);
 }
 
 /* Send what the peer takes. Returns true when something moved. */
@@ -270,10 +298,30 @@ static bool send_some(struct stream *s)
 	return moved;
 }
 
+/* Octets from the wire. False: there are none just now. */
+static bool receive_into(struct stream *s, uint8_t *to, size_t room, size_t *n)
+{
+	CURLcode code;
+
+	*n = 0;
+	code = curl_easy_recv(s->curl, to, MIN_OF(room, limiter_piece(s->limiter)), n);
+	if (code == CURLE_AGAIN)
+		return false;
+	if (code != CURLE_OK || *n == 0) {
+		stream_fail(s, -ECONNRESET, "the server closed the connection");
+		return false;
+	}
+	limiter_moved(s->limiter, clock_usec(), *n, 0);
+	s->turns += s->asked;
+	s->asked = false;
+	return true;
+}
+
 /* Receive until the buffer is full or nothing is left: decrypted octets may be pending where
  * poll(2) cannot see them. Returns true when something moved. */
 static bool receive_some(struct stream *s)
 {
+	struct packed *p = s->packed;
 	bool moved = false;
 
 	if (s->in_end == STREAM_IN_MAX && s->in_start >= STREAM_IN_MAX / 4) {
@@ -281,25 +329,25 @@ static bool receive_some(struct stream *s)
 		s->in_end -= s->in_start;
 		s->in_start = 0;
 	}
-	s->in_drained = false;
-	while (!s->error && s->in_end < STREAM_IN_MAX && !is_limited(s)) {
-		size_t room = STREAM_IN_MAX - s->in_end, n = 0;
-		CURLcode code;
+	while (!s->error && s->in_end < STREAM_IN_MAX) {
+		size_t n;
 
-		code = curl_easy_recv(s->curl, s->in + s->in_end,
-				      MIN_OF(room, limiter_piece(s->limiter)), &n);
-		if (code == CURLE_AGAIN) {
-			s->in_drained = true;
-			break;
+		if (p && packed_take_in(s)) {
+			moved = true;
+			continue;
 		}
-		if (code != CURLE_OK || n == 0) {
-			stream_fail(s, -ECONNRESET, "the server closed the connection");
+		if (s->error || is_limited(s))
 			break;
+		if (p) { /* all that was in it has been unpacked */
+			p->in_start = p->in_end = 0;
+			if (!receive_into(s, p->in, sizeof(p->in), &n))
+				break;
+			p->in_end = n;
+		} else {
+			if (!receive_into(s, s->in + s->in_end, STREAM_IN_MAX - s->in_end, &n))
+				break;
+			s->in_end += n;
 		}
-		s->in_end += n;
-		limiter_moved(s->limiter, clock_usec(), n, 0);
-		s->turns += s->asked;
-		s->asked = false;
 		moved = true;
 	}
 	return moved;
@@ -342,7 +390,7 @@ void pump_poll(struct pump *p)
 static short events_of(struct stream *s, uint64_t now, uint64_t *until)
 {
 	uint64_t limited = limiter_not_before(s->limiter), sends = may_send_at(s);
-	bool queued = stream_queued(s) > 0;
+	bool queued = has_output(s);
 	short events = 0;
 
 	s->held = limited > now || (queued && sends > now);
@@ -388,6 +436,9 @@ static int describe_error(const struct stream *s, const char *what, struct mm_er
 	}
 	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, s->error, "%s: %s (%s)", s->label,
 		   s->error_text, what);
+	if (stream_garbled(s))
+		return mm_err_class(reterr, MM_CLASS_PROTOCOL,
+				    "it is tried again without compression");
 	return mm_err_class(
 		reterr,
 		s->local                 ? MM_CLASS_LOCAL

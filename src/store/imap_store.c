@@ -42,6 +42,7 @@ static int do_open(struct store *s, struct mm_err *reterr)
 		.match = is->match,
 		.cancel_fd = is->link->cancel_fd,
 		.limiter = is->limiter,
+		.no_compress = is->link->no_compress,
 		.before_login = is->link->before_login,
 		.userdata = is->link->userdata,
 	};
@@ -58,6 +59,8 @@ static void do_free(struct store *s)
 {
 	struct imap_store *is = self(s);
 
+	if (is->imap && imap_garbled(is->imap))
+		is->link->no_compress = true;
 	imap_close(is->imap);
 	free(is->side);
 	free(is);
@@ -111,11 +114,15 @@ static int do_make_folders(struct store *s, struct store_make *v, size_t n,
 	if (!m)
 		return mm_err_oom(reterr);
 	for (size_t i = 0; i < n; i++)
-		m[i] = (struct imap_make){
-			.raw = v[i].raw, .create = v[i].create, .subscribe = v[i].subscribe};
+		m[i] = (struct imap_make){.raw = v[i].raw,
+					  .role = v[i].role,
+					  .create = v[i].create,
+					  .subscribe = v[i].subscribe};
 	r = imap_make_folders(self(s)->imap, m, n, reterr);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		v[i].existed = m[i].existed;
 		v[i].error = m[i].error;
+	}
 	free(m);
 	return r;
 }

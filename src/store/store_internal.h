@@ -12,6 +12,7 @@ struct store_link {
 	int cancel_fd;
 	int (*before_login)(void *userdata);
 	void *userdata;
+	bool no_compress; /* one of its sessions ended since that made no sense */
 };
 
 /* One row for each verb of store.h, where it is described. */

@@ -78,6 +78,16 @@ void limiter_moved(struct limiter *l, uint64_t now_usec, uint64_t received, uint
 	(void)pthread_mutex_unlock(&l->lock);
 }
 
+void limiter_spared(struct limiter *l, uint64_t received, uint64_t sent)
+{
+	if (!l)
+		return;
+	(void)pthread_mutex_lock(&l->lock);
+	l->received += received;
+	l->sent += sent;
+	(void)pthread_mutex_unlock(&l->lock);
+}
+
 uint64_t limiter_received(struct limiter *l)
 {
 	return read_member(l, &l->received);

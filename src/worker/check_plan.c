@@ -15,6 +15,8 @@ struct tally {
 	size_t n, n_new, n_refused;
 	const char *why;   /* of the first that would not be copied */
 	char refused[256]; /* its name */
+	size_t n_notes;
+	char note[512]; /* the first warning */
 	/* At least: what is at the origin beyond what lies in the folder of the same place. */
 	uint64_t least_bytes, least_messages;
 	uint64_t most_bytes, most_messages; /* all of it */
@@ -31,6 +33,8 @@ static void count_place(void *userdata, const struct engine_place *p)
 	const struct folder_status *there = p->at_destination ? p->at_destination : &none;
 	struct tally *t = userdata;
 
+	if (p->omit)
+		return;
 	if (p->refused) {
 		if (t->n_refused++ == 0) {
 			t->why = p->refused;
@@ -45,6 +49,14 @@ static void count_place(void *userdata, const struct engine_place *p)
 	t->most_messages += p->at_origin->messages;
 	t->least_bytes += beyond(p->at_origin->bytes, there->bytes);
 	t->least_messages += beyond(p->at_origin->messages, there->messages);
+}
+
+static void count_note(void *userdata, const char *text)
+{
+	struct tally *t = userdata;
+
+	if (t->n_notes++ == 0)
+		(void)text_clean(t->note, sizeof(t->note), text, strlen(text));
 }
 
 static void check_map(struct checks *c, const struct job *job, const struct tally *t)
@@ -143,11 +155,13 @@ static void check_quota(struct checks *c, const struct job *job, const struct ta
 void check_plan(struct checks *c, const struct job *job, const struct check_side *origin,
 		const struct check_side *destination)
 {
+	const struct engine_sides sides = {.origin = &origin->folders,
+					   .destination = &destination->folders};
 	struct tally t = {0};
 
 	if (!origin->listed || !destination->listed)
 		return; /* why not stands in the lines before */
-	if (engine_map(job, &origin->folders, &destination->folders, count_place, &t) < 0) {
+	if (engine_map(job, &sides, count_place, count_note, &t) < 0) {
 		c->exit_code = mm_class_exit_code(MM_CLASS_LOCAL);
 		return;
 	}

@@ -17,11 +17,13 @@
 #include "check_internal.h"
 #include "worker_internal.h"
 
+#define ASK 256 /* above any character: the options of job_asks[] */
+
 struct options {
 	const char *config;
 	const char *account;
 	bool dry_run;
-	bool retry_held;
+	unsigned asked; /* of job_asks[] */
 	bool check;
 	int job_fd;
 	int credentials_fd;
@@ -32,7 +34,8 @@ static int usage(FILE *f, int code)
 {
 	fprintf(f, "usage: mailmig-worker --job-fd N [--credentials-fd N]\n"
 		   "       mailmig-worker --account NAME --event-fd N [--config FILE] "
-		   "[--dry-run] [--retry-held]\n"
+		   "[--dry-run]\n"
+		   "           [--retry-held] [--confirm-deletes] [--confirm-mapping]\n"
 		   "       mailmig-worker --check --event-fd N [--config FILE] [NAME...]\n"
 		   "Runs one job of one account; see mailmigctl(1), run --local.\n");
 	return code;
@@ -51,14 +54,16 @@ static int parse_fd(const char *s, int *ret)
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
+	const struct option longs[] = {
 		{"job-fd", required_argument, NULL, 'j'},
 		{"credentials-fd", required_argument, NULL, 'C'},
 		{"event-fd", required_argument, NULL, 'e'},
 		{"config", required_argument, NULL, 'c'},
 		{"account", required_argument, NULL, 'a'},
 		{"dry-run", no_argument, NULL, 'n'},
-		{"retry-held", no_argument, NULL, 'r'},
+		{job_asks[0].option + 2, no_argument, NULL, ASK},
+		{job_asks[1].option + 2, no_argument, NULL, ASK + 1},
+		{job_asks[2].option + 2, no_argument, NULL, ASK + 2},
 		{"check", no_argument, NULL, 'k'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -89,8 +94,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'n':
 			o->dry_run = true;
 			break;
-		case 'r':
-			o->retry_held = true;
+		case ASK ... ASK + JOB_ASKS_N - 1:
+			o->asked |= 1U << (ch - ASK);
 			break;
 		case 'k':
 			o->check = true;
@@ -217,7 +222,7 @@ static int run_account(const struct options *o)
 	}
 	job = a->job; /* borrowed: freed with the configuration */
 	job.dry_run = o->dry_run;
-	job.retry_held = o->retry_held;
+	job_ask(&job, o->asked);
 	job.run_id = NULL;
 	mm_log_set_level(c->log_level);
 	return worker_run(&job, o->event_fd, NULL);

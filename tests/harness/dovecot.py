@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-from . import certs, scratch
+from . import certs, ports, scratch
 
 # What Dovecot 2.3.19 offers after login; a mask has to be spelled out in full.
 CAPABILITIES = (
@@ -111,19 +111,6 @@ service stats {{
 """
 
 
-def _free_ports(n):
-    """Ports of the system's choice. Another process may take one before Dovecot does: start()
-    then tries again with others."""
-    held = [socket.socket() for _ in range(n)]
-    try:
-        for s in held:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
-
-
 def _first_user(*names):
     for name in names:
         try:
@@ -199,7 +186,7 @@ class Dovecot:
             raise
 
     def _try_to_start(self):
-        self.port, self.tls_port = _free_ports(2)
+        self.port, self.tls_port = ports.free(2)
         self._write_config()
         with open(self._path("out"), "wb") as out:
             self.process = subprocess.Popen(

@@ -88,7 +88,10 @@ class Client:
             self.imap = imaplib.IMAP4("127.0.0.1", server.port)
         self.imap.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self.imap.authenticate("PLAIN", lambda _: b"\0" + user.encode() + b"\0" + password)
+            if getattr(server, "sasl", True) and "AUTH=PLAIN" in self.imap.capabilities:
+                self.imap.authenticate("PLAIN", lambda _: b"\0" + user.encode() + b"\0" + password)
+            else:
+                self.imap.login(user, password.decode())
             self.prefix, self.separator = self._namespace()
         except BaseException:
             self.imap.shutdown()

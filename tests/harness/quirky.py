@@ -25,8 +25,9 @@ and its answer are passed on. More actions:
     from N                 (at the connection) what follows is for the N-th connection and later
                            ones; those before get the real greeting
 
-Before the first rule: the greeting, `edit` for all responses, and `without WORD …`: capabilities
-that are not offered."""
+Before the first rule: the greeting, `edit` for all responses, `without WORD …`: capabilities that
+are not offered, and `stale`: what a session has appended shows there only after a NOOP, CHECK,
+SELECT or EXAMINE."""
 
 import itertools
 import re
@@ -93,6 +94,7 @@ class Script:
 
     def __init__(self, lines):
         self.without, self.edits, self.greeting, self.rules = set(), [], [], []
+        self.stale = False
         actions = None
         for line in lines:
             word, _, rest = line.partition(" ")
@@ -101,6 +103,8 @@ class Script:
                 self.rules.append([re.compile(rest, re.I | re.S), word == "once", actions])
             elif word == "without":
                 self.without |= set(rest.upper().split())
+            elif line == "stale":
+                self.stale = True
             elif word in ACTIONS:
                 value = Edit(rest, word == "edit1") if word in EDITS else rest
                 if actions is None and word in ("edit", "edit1"):
@@ -151,6 +155,7 @@ class _Connection:
         self.script = quirky.script
         self.client = client
         self.encrypted = False
+        self.hidden = set()  # UIDs appended by this session that it cannot see yet
         self.lines = None
         self.server = server
         self.answers = server.makefile("rb")
@@ -243,7 +248,7 @@ class _Connection:
         while True:
             response = self.response()
             last = response.startswith(tag + b" ")
-            response = self.mask(response)
+            response = self.hide(command, self.mask(response))
             for edit in edits + self.script.edits:
                 response = edit(response)
             if relay and response and reverse and not last:
@@ -262,6 +267,18 @@ class _Connection:
                              if w.decode("latin-1").upper() not in self.script.without)
 
         return re.sub(rb"CAPABILITY [^\]\r]*", keep, response)
+
+    def hide(self, command, response):
+        if not self.script.stale:
+            return response
+        if re.match(rb"\S+ (NOOP|CHECK|SELECT|EXAMINE)\b", command, re.I):
+            self.hidden.clear()
+        told = re.search(rb"\[APPENDUID \d+ ([\d:,]+)\]", response)
+        for part in told.group(1).decode().split(",") if told else ():
+            first, _, last = part.partition(":")
+            self.hidden |= set(range(int(first), int(last or first) + 1))
+        fetched = re.match(rb"\* \d+ FETCH \(.*?UID (\d+)", response)
+        return b"" if fetched and int(fetched.group(1)) in self.hidden else response
 
     def play(self, actions, match, command, tag):
         edits, reverse = [], False

@@ -56,3 +56,8 @@ def left():
 def end_with_parent():
     """For preexec_fn: the child gets SIGTERM when we die, however we die."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def killed_with_parent():
+    """The same with SIGKILL, for what blocks SIGTERM."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -81,7 +81,7 @@ def test_verbs_of_later_versions_are_refused(verb):
     (["run", "a", "--dry-rnu"], ["no option '--dry-rnu'", "did you mean '--dry-run'"]),
     (["-x"], ["no option '-x'"]),
     (["-qx"], ["no option '-qx'"]),
-    (["run", "a", "--confirm-deletes"], ["'--confirm-deletes' is not in this version"]),
+    (["run", "a", "--redact"], ["'--redact' is not in this version"]),
     (["run"], ["'run' needs the name of an account"]),
     (["run", "a", "--all"], ["either --all or names"]),
     (["plan", "a", "b"], ["'plan' does not know what to do with 'b'"]),

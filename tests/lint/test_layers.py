@@ -42,7 +42,7 @@ HEADERS = {
              "secret", "spool",
              "text"),
     "model": ("event", "fingerprint", "flags", "folder", "job", "message", "repair", "schedule",
-              "seqset", "skip"),
+              "role", "seqset", "skip"),
     "net": ("stream",),
     "varlink": ("varlink", "varlink_server"),
     "bus": ("bus",),
@@ -60,6 +60,7 @@ OWNER = {"mailmig/%s.h" % h: folder for folder, headers in HEADERS.items() for h
 FOREIGN = {
     r"curl_": ("net",),
     r"(SSL|X509)_": ("net",),
+    r"(deflate|inflate)": ("net",),
     r"EVP_": ("net", "model", "imap", "vault"),  # digests, base64, encryption at rest
     r"sqlite3_": ("state", "history"),
     r"config_(?!item_)": ("config",),  # libconfig; ours are told apart below

@@ -24,6 +24,7 @@ OLD = 14 * 86400
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "adduser", "dovecot-imapd", "ca-certificates", "openssl",
     "libcurl4", "libconfig9", "libjansson4", "libsqlite3-0", "libssl3", "libsystemd0",
+    "zlib1g",
 )
 
 HOSTS = """127.0.0.1 localhost

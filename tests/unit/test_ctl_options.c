@@ -101,7 +101,7 @@ static void test_refused(void **state)
 		{{"--socket", "/x", "verify"}, "'verify' is not in this version", ""},
 		{{"--", "verify"}, "'verify' is not in this version", ""},
 		{{"--socket", "verify", "satus"}, "no verb 'satus'", "'status'"},
-		{{"run", "a", "--confirm-deletes"}, "not in this version", ""},
+		{{"run", "a", "--repair"}, "not in this version", ""},
 		{{"run", "a", "--from=x"}, "not in this version", ""},
 		{{"xyzzy"}, "no verb 'xyzzy'", "--help"},
 		{{"run", "a", "--nowait"}, "no option '--nowait'", "'--no-wait'"},

@@ -199,6 +199,20 @@ static void assert_same_job(const struct job *a, const struct job *b)
 	assert_int_equal(a->log_level, b->log_level);
 }
 
+/* One bit each, whatever was set before. */
+static void test_ask(void **state)
+{
+	for (unsigned asked = 0; asked < 1U << JOB_ASKS_N; asked++) {
+		struct job j = {.retry_held = true, .confirm_deletes = true};
+
+		job_ask(&j, asked);
+		assert_int_equal(j.retry_held, asked & 1);
+		assert_int_equal(j.confirm_deletes, asked >> 1 & 1);
+		assert_int_equal(j.confirm_mapping, asked >> 2 & 1);
+		assert_false(j.dry_run);
+	}
+}
+
 /* Through text, as it goes over the socket. */
 static void round_trip(const struct job *j)
 {
@@ -330,6 +344,7 @@ static void test_refuses_values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_kind_names),
 		cmocka_unit_test(test_round_trip),

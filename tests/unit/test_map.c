@@ -17,8 +17,7 @@ static struct folder *add(struct folder_list *l, const char *name, const char *r
 
 struct world {
 	struct folder_list origin, destination;
-	struct pair *pairs;
-	size_t n;
+	struct map map;
 };
 
 static int setup(void **state)
@@ -31,13 +30,7 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	for (size_t i = 0; i < w->n; i++) {
-		free(w->pairs[i].origin);
-		free(w->pairs[i].destination);
-		free(w->pairs[i].origin_raw);
-		free(w->pairs[i].destination_raw);
-	}
-	free(w->pairs);
+	map_done(&w->map);
 	folder_list_done(&w->origin);
 	folder_list_done(&w->destination);
 	free(w);
@@ -48,15 +41,18 @@ static void map(struct world *w, bool subscribe)
 {
 	folder_list_sort(&w->origin);
 	folder_list_sort(&w->destination);
-	assert_int_equal(map_folders(&w->origin, &w->destination, subscribe, &w->pairs, &w->n),
-			 0);
+	const struct folder_rules rules = {.automap = true, .subscribe = subscribe};
+	const struct engine_sides sides = {.origin = &w->origin,
+					   .destination = &w->destination};
+
+	assert_int_equal(map_folders(&rules, &sides, NULL, 0, &w->map), 0);
 }
 
 static const struct pair *pair_of(const struct world *w, const char *origin)
 {
-	for (size_t i = 0; i < w->n; i++)
-		if (strcmp(w->pairs[i].origin, origin) == 0)
-			return &w->pairs[i];
+	for (size_t i = 0; i < w->map.n_pairs; i++)
+		if (strcmp(w->map.pairs[i].origin, origin) == 0)
+			return &w->map.pairs[i];
 	return NULL;
 }
 
@@ -65,7 +61,7 @@ static void test_nothing(void **state)
 	struct world *w = *state;
 
 	map(w, true);
-	assert_int_equal(w->n, 0);
+	assert_int_equal(w->map.n_pairs, 0);
 }
 
 static void test_same_and_missing(void **state)
@@ -79,7 +75,7 @@ static void test_same_and_missing(void **state)
 	add(&w->destination, "INBOX", "INBOX")->status.uidvalidity = 5;
 	add(&w->destination, "Only there", "Only there");
 	map(w, true);
-	assert_int_equal(w->n, 2);
+	assert_int_equal(w->map.n_pairs, 2);
 
 	p = pair_of(w, "INBOX");
 	assert_true(p->exists);
@@ -104,7 +100,7 @@ static void test_what_cannot_hold_messages(void **state)
 	add(&w->origin, "There it cannot", "There it cannot");
 	add(&w->destination, "There it cannot", "There it cannot")->noselect = true;
 	map(w, true);
-	assert_int_equal(w->n, 2);
+	assert_int_equal(w->map.n_pairs, 2);
 	assert_null(pair_of(w, "Parent"));
 	/* It has to be made: as a name it is there, as a mailbox it is not. */
 	assert_false(pair_of(w, "There it cannot")->exists);

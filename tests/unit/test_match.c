@@ -369,6 +369,66 @@ static void test_rewritten(void **state)
 	}
 }
 
+/* The same where nobody knows that the server changes messages: it keeps their size then. */
+static void test_rewritten_in_size(void **state)
+{
+	static const struct {
+		const char *name;
+		struct row a[4], b[4];
+		int64_t a_dates[3], b_dates[3];
+		const char *expected;
+	} cases[] = {
+		{"date and size",
+		 {{1, '1', 'a', 5}, {2, '2', 'b', 6}},
+		 {{11, '3', 'x', 5}, {12, '4', 'y', 6}},
+		 {7, 7},
+		 {7, 7},
+		 "1-11 2-12"},
+		{"in their order",
+		 {{1, '1', 'a', 5}, {2, '2', 'b', 5}},
+		 {{11, '3', 'x', 5}},
+		 {7, 7},
+		 {7},
+		 "1-11 2"},
+		{"another size", {{1, '1', 'a', 5}}, {{11, '3', 'x', 6}}, {7}, {7}, "1"},
+		{"another date", {{1, '1', 'a', 5}}, {{11, '3', 'x', 5}}, {7}, {8}, "1"},
+		{"no date",
+		 {{1, '1', 'a', 5}},
+		 {{11, '3', 'x', 5}},
+		 {MESSAGE_NO_DATE},
+		 {MESSAGE_NO_DATE},
+		 "1"},
+		{"what is there as it was is not looked for in another form",
+		 {{1, '1', 'a', 5}, {2, '2', 'b', 5}},
+		 {{11, '1', 'a', 5}, {12, '3', 'x', 5}},
+		 {7, 7},
+		 {7, 7},
+		 "1-11 2-12"},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		struct match_list a = {0}, b = {0};
+		char text[128];
+
+		fill(&a, cases[i].a);
+		fill(&b, cases[i].b);
+		for (size_t k = 0; k < a.n; k++)
+			a.v[k].date = cases[i].a_dates[k];
+		for (size_t k = 0; k < b.n; k++)
+			b.v[k].date = cases[i].b_dates[k];
+		match_by_fingerprint(&a, &b, MATCH_DOUBT);
+		match_by_digest(&a, &b);
+		match_by_header(&a, &b);
+		match_by_date_and_size(&a, &b);
+		shown(&a, text, sizeof(text));
+		if (strcmp(text, cases[i].expected) != 0)
+			fail_msg("%s: %s", cases[i].name, text);
+		assert_sound(&a, &b);
+		match_done(&a);
+		match_done(&b);
+	}
+}
+
 static void test_find(void **state)
 {
 	static const struct row v[] = {
@@ -395,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_equal_flags_first),
 		cmocka_unit_test(test_counts_stay_right),
 		cmocka_unit_test(test_rewritten),
+		cmocka_unit_test(test_rewritten_in_size),
 		cmocka_unit_test(test_find),
 	};
 
