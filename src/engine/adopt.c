@@ -55,6 +55,7 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
 		.reason = o->reason,
+		.held_under = o->due ? HELD_FLAG_DUE : 0,
 		.ours = ours,
 	};
 

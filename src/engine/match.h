@@ -20,6 +20,7 @@ struct match_item {
 	char *reason; /* of an intent that is no message of the origin: how it was repaired */
 	uint32_t dest_uid; /* of a row, where items are rows */
 	int64_t date;      /* INTERNALDATE, where it matters (message_date()) */
+	bool due;          /* an intent: HELD_FLAG_DUE */
 	bool rewritten;    /* the partner is the same message with another text */
 };
 struct match_list {

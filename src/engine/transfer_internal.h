@@ -32,7 +32,8 @@
 /* One message of a batch and what became of it. */
 struct item {
 	struct message message;
-	const char *origin_flags; /* all of them: message.flags */
+	const char *origin_flags; /* all of them: message.flags; or base_flags */
+	char *base_flags;         /* without \Flagged, where that is set afterwards; owned */
 	char *kept_flags; /* those the destination can hold, where that is fewer; owned */
 	enum row_state state;
 	uint32_t dest_uid;

@@ -75,6 +75,7 @@ static void do_features(const struct store *s, struct store_features *ret)
 	ret->batches = caps & IMAP_CAP_MULTIAPPEND;
 	ret->marks = caps & IMAP_CAP_CONDSTORE;
 	ret->merges = caps & IMAP_CAP_GMAIL;
+	ret->flagged_later = imap_quirks(c) & IMAP_QUIRK_FLAGGED_LATER;
 	ret->size_limit = imap_append_limit(c);
 	ret->caps_hash = imap_caps_hash(c);
 }
