@@ -159,9 +159,10 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
 
 /* What the destination's folder cannot keep (canonical texts). */
 struct unkept {
-	struct buf told;   /* a person was told of these, by this run or before; */
-	struct buf before; /* by earlier ones alone */
-	struct buf silent; /* it took these without a word */
+	struct buf told;    /* a person was told of these, by this run or before; */
+	struct buf before;  /* by earlier ones alone */
+	struct buf silent;  /* it took these without a word */
+	struct buf refused; /* a message was refused with this one, and taken without it */
 	bool recalled, changed;
 };
 
@@ -267,6 +268,8 @@ int flags_bring_back(struct folder_work *w, struct mm_err *reterr);
 /* What of `flags` the folder can keep, into kept (empty); the rest will be told. */
 int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
 		  struct mm_err *reterr);
+/* A message was taken without these keywords, and refused with them. */
+int unkept_refused(struct folder_work *w, const char *keywords, struct mm_err *reterr);
 /* These were refused, or (silent) accepted and not kept. */
 int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr);
 /* Tell what is news, once, and write it down. */

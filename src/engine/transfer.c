@@ -19,6 +19,7 @@ struct batch *batch_free(struct batch *b)
 		message_done(&b->v[i].message);
 		message_done(&b->v[i].original);
 		free(b->v[i].kept_flags);
+		free(b->v[i].dropped);
 		free(b->v[i].base_flags);
 		free(b->v[i].reason);
 	}
