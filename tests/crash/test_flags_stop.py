@@ -4,6 +4,7 @@ the copy, where a server wants it so, and changes at both sides, where the origi
 next run completes it, the one after has nothing to do. All points with MAILMIG_LONG=1."""
 
 import random
+import time
 
 import pytest
 
@@ -58,6 +59,30 @@ def test_flagged_after_the_copy(mode, origin, destination):
         for at in sorted(set(appended[:2] + appended[-1:]) | set(about_flags(taken, mode))):
             rig.stop_and_finish(rig.account(), at)
         assert not [h for h in rig.proxy.heard if "APPEND" in h and "\\Flagged" in h]
+    finally:
+        rig.close()
+
+
+@long_limit
+@pytest.mark.parametrize("mode", ["merge", "origin"])
+def test_there_before(mode, origin, destination):
+    """What was there before mailmig gets the origin's flags, though the row is written first."""
+    rig = FlagsRig(origin, destination, [], mode)
+
+    def account():
+        name = rig.account()
+        with Client(rig.origin, rig.user) as ours, Client(destination, name) as theirs:
+            theirs.create("Entwürfe")
+            theirs.create("Archive")
+            for folder in ("INBOX", "Archive", "Entwürfe"):
+                for message in ours.messages(folder):
+                    date = time.strftime("%d-%b-%Y %H:%M:%S +0000", time.gmtime(message.date))
+                    theirs.append(folder, ours.body(folder, message.uid), (), date)
+        return name
+
+    try:
+        for at in about_flags(rig.trace(account()), mode):
+            rig.stop_and_finish(account(), at)
     finally:
         rig.close()
 

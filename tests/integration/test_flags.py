@@ -86,9 +86,10 @@ def test_table(mode, near, far, make_pair, mm, proxied):
     with pair.at_origin() as ours, pair.at_destination() as theirs:
         set_flags(ours, [case(i)[1] for i in range(n)])
         set_flags(theirs, [case(i)[2] for i in range(n)])
+    updates = sum(changes(mode, *case(i)) for i in range(n))
+    assert pair.run("--dry-run")["flags_updated"] == updates
     done = pair.run()
-    assert (done["copied"], done["present"]) == (0, n)
-    assert done["flags_updated"] == sum(changes(mode, *case(i)) for i in range(n))
+    assert (done["copied"], done["present"], done["flags_updated"]) == (0, n, updates)
     with pair.at_destination() as theirs:
         got = flags(theirs)
         before = theirs.everything()
