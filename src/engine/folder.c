@@ -54,8 +54,7 @@ static uint64_t dest_mark(const struct folder_work *w)
 	const struct state_folder *sf = &w->pair->sf;
 	const struct folder_status *d = &w->destination.status;
 
-	return sf->complete && sf->rules == w->lane->engine->rules && w->destination.marks &&
-			       d->uidvalidity == sf->dest_uidvalidity &&
+	return sf->complete && w->destination.marks && d->uidvalidity == sf->dest_uidvalidity &&
 			       d->modseq >= sf->dest_modseq
 		       ? sf->dest_modseq
 		       : 0;
