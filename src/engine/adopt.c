@@ -56,7 +56,7 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		.dest_uid = o->partner,
 		.reason = o->reason,
 		.held_under = o->due ? HELD_FLAG_DUE : 0,
-		.ours = ours,
+		.ours = ours && !o->rewritten,
 	};
 
 	memcpy(row.digest, o->digest, sizeof(row.digest));
@@ -173,7 +173,9 @@ static int match_both(struct folder_work *w, struct match_list *o, struct match_
 {
 	int r;
 
-	match_by_fingerprint(o, d, MATCH_TRUST);
+	/* A message and its like in another folder that goes there, too (sent to oneself), have
+	 * one header: which of them is there tells the content alone. */
+	match_by_fingerprint(o, d, w->pair->map.shared ? MATCH_DOUBT : MATCH_TRUST);
 	r = read_digests(w, w->lane->origin, o, reterr);
 	if (r == 0)
 		r = read_digests(w, w->lane->destination, d, reterr);
@@ -182,25 +184,51 @@ static int match_both(struct folder_work *w, struct match_list *o, struct match_
 	return r;
 }
 
-/* Are there messages at the destination that nobody told us of? */
-static bool may_have_unknown(const struct folder_work *w)
+/* The first UID at the destination that nobody told us of. Another folder that goes there, too,
+ * may have put many there since this one has looked: none of them is read. 1: there may be one;
+ * 0; -errno. */
+static int first_unknown(const struct folder_work *w, uint32_t *ret, struct mm_err *reterr)
 {
 	const struct folder_status *d = &w->destination.status;
-	const struct state_folder *sf = &w->pair->sf;
+	struct state *s = w->lane->engine->state;
+	uint32_t seen = w->pair->sf.dest_seen, uid = MAX_OF(seen, 1);
+	int r = 1;
 
-	return d->messages > 0 && (!d->uidnext || d->uidnext > sf->dest_seen);
+	while (d->messages > 0 && uid < d->uidnext &&
+	       (r = state_owns(s, w->pair->sf.id, uid, reterr)) > 0)
+		uid++;
+	uid = uid == 1 ? seen : uid;
+	*ret = uid;
+	return r < 0 ? r : d->messages > 0 && (!d->uidnext || d->uidnext > uid);
+}
+
+/* What is not known by its row may be an upload of another folder that nobody has found yet:
+ * it is left to that one. */
+static int leave_doubtful(struct folder_work *w, struct match_list *candidates,
+			  struct mm_err *reterr)
+{
+	_cleanup_(match_done) struct match_list doubts = {0};
+	int r = read_doubts(w, &doubts, reterr);
+
+	if (r == 0)
+		drop_doubtful(candidates, &doubts);
+	return r;
 }
 
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(match_done) struct match_list origin = {0}, destination = {0};
+	uint32_t from = 0;
 	int r;
 
-	if (w->fresh.n == 0 || !may_have_unknown(w))
-		return 0;
-	r = read_candidates(w, w->pair->sf.dest_seen,
+	r = w->fresh.n == 0 ? 0 : first_unknown(w, &from, reterr);
+	if (r <= 0)
+		return r;
+	r = read_candidates(w, from,
 			    STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
 			    &destination, reterr);
+	if (r == 0)
+		r = leave_doubtful(w, &destination, reterr);
 	if (r < 0 || destination.n == 0)
 		return r;
 	r = read_each(w, w->lane->origin, &w->fresh,

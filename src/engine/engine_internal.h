@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "absence.h"
 #include "map.h"
 #include "match.h"
 #include "throttle.h"
@@ -17,6 +18,8 @@
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
 #define SPOOL_MEMORY (10 * 1024 * 1024)
 #define LANES_MAX    16
+
+struct folder_work;
 
 /* One origin folder and where its messages go. */
 struct pair {
@@ -26,6 +29,12 @@ struct pair {
 	struct map_result map; /* why it goes there */
 	bool exists;           /* at the destination, before the run */
 	bool subscribe;        /* wanted at the destination and not so yet */
+	char *note;            /* what a person should know of that; or NULL */
+	/* The first of the pairs with this destination, which all of them point to: never are
+	 * two of them worked on at once. */
+	struct pair *first;
+	bool busy;    /* of the first: one of them is being worked on */
+	bool renamed; /* the destination has refused the name that the rules gave it */
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
@@ -46,6 +55,13 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
+
+	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
+	struct seqset gone;          /* origin UIDs of messages that are no longer there */
+	struct absence_view absence; /* of them */
+	struct absence_look look;    /* the origin, when they were not listed */
+	bool complete_but;           /* nothing else is left to do in it */
+	uint64_t deleted;
 };
 
 /* A pair of connections with its thread. */
@@ -76,17 +92,22 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
+	size_t n_listed;             /* folders of the origin, with those that are no pair's */
+	struct map_omitted *omitted; /* folders that the rules leave out */
+	size_t n_omitted;
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	_Atomic bool rewriting; /* the destination changed a message in this run */
-	unsigned connected;     /* sides to which the first lane is connected */
-	unsigned logins;        /* sides that were logged in to */
-	bool surveyed;          /* the queue is filled: lanes that connected early may begin */
-	bool ending;            /* the job is over for all lanes */
+	_Atomic bool rewriting;  /* the destination changed a message in this run */
+	_Atomic bool renumbered; /* UIDs of a folder lost their meaning in it */
+	_Atomic bool braked;     /* too much is gone: a person has to confirm it */
+	unsigned connected;      /* sides to which the first lane is connected */
+	unsigned logins;         /* sides that were logged in to */
+	bool surveyed;           /* the queue is filled: lanes that connected early may begin */
+	bool ending;             /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -120,6 +141,24 @@ uint64_t folder_rules_hash(const struct job *j);
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
 int survey(struct lane *l, struct mm_err *reterr);
+/* Another sentence of a pair's note. 0 or -ENOMEM. */
+int pair_note(struct pair *p, const char *fmt, ...) _printf_(2, 3);
+
+/* ---- places.c: what pairs of one destination share ---- */
+/* Set `first` and map.shared of all pairs that have a destination_raw. 0 or -ENOMEM. */
+int pairs_group(struct pair *v, size_t n);
+/* The destination has other UIDs from now on, for all of its pairs. */
+void pairs_renewed(struct engine *e, const struct pair *p, uint32_t uidvalidity);
+/* Uploads to this destination that are in doubt, of other pairs: as items whose uid is their
+ * watermark. */
+int read_doubts(struct folder_work *w, struct match_list *to, struct mm_err *reterr);
+/* Take out of the candidates what may be such an upload. Pure. */
+void drop_doubtful(struct match_list *candidates, const struct match_list *doubts);
+
+/* ---- make.c ---- */
+/* Make the destination folders that are missing, under another name where the destination
+ * refuses the one that is wanted. */
+int make_missing(struct lane *l, struct mm_err *reterr);
 
 /* ---- lane.c ---- */
 int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *reterr);
@@ -184,6 +223,7 @@ struct folder_work {
 	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
+	bool narrowed;          /* not all of the origin's messages were asked for */
 	struct flag_changes *flags;
 	struct unkept unkept;
 	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 /* ---- opening ---- */
@@ -28,11 +29,14 @@ static bool is_renumbered(const struct folder_work *w)
 	return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);
 }
 
-static bool is_replaced(const struct folder_work *w)
+/* The same of the destination, for any of the folders that go there: 1, and the number that it
+ * had. */
+static int is_replaced(const struct folder_work *w, uint32_t *ret_was, struct mm_err *reterr)
 {
-	const struct state_folder *sf = &w->pair->sf;
+	const struct folder_status *d = &w->destination.status;
 
-	return is_another(&w->destination.status, sf->dest_uidvalidity, sf->dest_seen);
+	return state_is_stale(w->lane->engine->state, w->pair->sf.id, d->uidvalidity,
+			      d->uidnext, ret_was, reterr);
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
@@ -44,6 +48,12 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
 	    o->uidnext < sf->origin_uidnext)
+		return 0;
+	/* Where something is missing all has to be known. */
+	if (e->job->propagate_deletes &&
+	    absence_may_be(sf->origin_messages, sf->origin_uidnext, o))
+		return 0;
+	if (recopy_is_due(e, p, &p->destination_status))
 		return 0;
 	return sf->origin_modseq;
 }
@@ -87,7 +97,7 @@ static bool may_be_eager(const struct folder_work *w)
 
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
-	       !f.discards && !folder_size_limit(w) &&
+	       !p->map.shared && !f.discards && !folder_size_limit(w) &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -381,11 +391,13 @@ static void tell_renumbered(struct folder_work *w, const char *side, const char 
 static int rebind(struct folder_work *w, struct mm_err *reterr)
 {
 	struct pair *p = w->pair;
-	bool renumbered = is_renumbered(w), replaced = is_replaced(w);
-	int r;
+	bool renumbered = is_renumbered(w);
+	uint32_t was = 0;
+	int r, replaced = is_replaced(w, &was, reterr);
 
-	if (!renumbered && !replaced)
-		return 0;
+	if (replaced < 0 || (!renumbered && !replaced))
+		return replaced;
+	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
@@ -393,7 +405,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 		r = renumber_origin(w, reterr);
 	}
 	if (r == 0 && replaced) {
-		tell_renumbered(w, "destination", p->destination, p->sf.dest_uidvalidity,
+		tell_renumbered(w, "destination", p->destination, was,
 				w->destination.status.uidvalidity);
 		r = renumber_destination(w, reterr);
 	}
@@ -462,9 +474,13 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
+	sf->dest_messages =
+		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
+	sf->rules = w->lane->engine->rules;
 	/* What is held has its rows, and needs no listing to be remembered. */
-	sf->complete =
+	p->complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
+	sf->complete = p->complete_but && p->gone.n == 0;
 	return save_folder(w, reterr);
 }
 
@@ -493,6 +509,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = rebind(w, reterr);
 	if (r == 0 && w->eager && w->destination.status.messages > 0)
 		r = not_eager(w, reterr);
+	if (r == 0)
+		r = recopy_forget(w, since, reterr);
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
@@ -523,6 +541,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	/* What the server has and did not send is asked for by a pass with a listing. */
 	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
 		w->incomplete = p->crowded = true;
+	if (r == 0)
+		r = prune_note(w, since, reterr);
 	if (r == 0)
 		r = remember(w, reterr);
 	return r;

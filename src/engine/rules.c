@@ -29,5 +29,9 @@ uint64_t folder_rules_hash(const struct job *j)
 		add_text(&h, "flags.mode", modes[j->flags.mode]);
 	add_list(&h, "flags.drop", &j->flags.drop);
 	add_list(&h, "flags.rename", &j->flags.rename);
+	if (j->propagate_deletes)
+		add_text(&h, "propagate_deletes", "");
+	if (j->recopy_deleted)
+		add_text(&h, "recopy_deleted", "");
 	return h == TEXT_HASH_SEED ? 0 : h; /* 0: no rule at all, as before there were any */
 }

@@ -64,7 +64,7 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 		.dest_uid = it->dest_uid,
 		.attempts = it->attempts,
 		.reason = it->reason,
-		.ours = true,
+		.ours = !it->theirs && !(it->guessed && state == ROW_ALTERED),
 	};
 
 	if (it->base_flags && t->engine->job->flags.mode == FLAGS_FIRST)
@@ -84,7 +84,7 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 static int settle_row(struct transfer *t, const struct batch *b, const struct item *it,
 		      struct mm_err *reterr)
 {
-	if (it->refused || it->original.has_digest)
+	if (it->refused || it->original.has_digest || it->guessed)
 		return put_row(t, b, it, it->state, reterr);
 	return state_settle(t->engine->state, t->work->pair->sf.id, it->message.uid, it->state,
 			    it->dest_uid, it->attempts, it->reason, reterr);

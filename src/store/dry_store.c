@@ -190,6 +190,11 @@ static int do_flags_end(struct store *s, struct mm_err *reterr)
 	return 0;
 }
 
+static int do_remove(struct store *s, const char *set, struct mm_err *reterr)
+{
+	return do_put_begin(s, "", NULL, 0, reterr);
+}
+
 static const struct store_ops dry_store_ops = {
 	.open = do_open,
 	.join = do_join,
@@ -213,6 +218,7 @@ static const struct store_ops dry_store_ops = {
 	.sizes_end = do_sizes_end,
 	.flags_begin = do_flags_begin,
 	.flags_end = do_flags_end,
+	.remove = do_remove,
 };
 
 int store_new_dry(struct store *inner, struct store **ret)

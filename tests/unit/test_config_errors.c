@@ -440,13 +440,7 @@ static void test_account_keys(void **state)
 		 "\"message-id\", "
 		 "\"date\", \"from\", \"subject\"\n"
 		 "m.conf:4: match = \"form\" is not known; did you mean \"from\"?\n"},
-		{ACCOUNT("propagate_deletes = true; recopy_deleted = true;"),
-		 "m.conf:2: propagate_deletes = true: not in this version; write false, or "
-		 "remove it\n"
-		 "m.conf:2: recopy_deleted = true: not in this version; write false, or remove "
-		 "it\n"},
-		{ACCOUNT("phase = \"final\"; absence_max = \"10%\";"),
-		 LATER("phase") LATER("absence_max")},
+		{ACCOUNT("phase = \"final\";"), LATER("phase")},
 		{ACCOUNT("limits = { connections = 17; };"),
 		 "m.conf:2: limits.connections = 17 is out of range; write 1 to 16\n"},
 		{ACCOUNT("limits = { max_errors = 0; max_rate = \"x\"; timeout = \"x\"; };"),

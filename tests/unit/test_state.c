@@ -222,6 +222,7 @@ static void test_owns_and_count(void **state)
 {
 	struct state *s = open_state(false, NULL);
 	int64_t id = folder(s, "x").id, other = folder(s, "y").id;
+	struct state_folder elsewhere;
 	uint64_t n;
 
 	put(s, id, 1, ROW_STORED);
@@ -230,7 +231,10 @@ static void test_owns_and_count(void **state)
 	assert_int_equal(state_owns(s, id, 1001, NULL), 1);
 	assert_int_equal(state_owns(s, id, 1002, NULL), 0);
 	assert_int_equal(state_owns(s, id, 0, NULL), 0); /* that of the intents: none */
-	assert_int_equal(state_owns(s, other, 1001, NULL), 0);
+	/* Of whichever folder that goes there, and of none that goes elsewhere. */
+	assert_int_equal(state_owns(s, other, 1001, NULL), 1);
+	assert_int_equal(state_folder_get(s, "x", "elsewhere", &elsewhere, NULL), 0);
+	assert_int_equal(state_owns(s, elsewhere.id, 1001, NULL), 0);
 	/* A row that is set aside owns its copy too. */
 	assert_int_equal(state_owns(s, state_aside(id), 1001, NULL), 1);
 	assert_int_equal(state_count(s, id, ROW_INTENT, &n, NULL), 0);
