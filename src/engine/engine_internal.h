@@ -12,8 +12,10 @@
 #include <stdatomic.h>
 
 #include "absence.h"
+#include "labels.h"
 #include "map.h"
 #include "match.h"
+#include "select.h"
 #include "throttle.h"
 
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
@@ -34,13 +36,16 @@ struct pair {
 	/* The first of the pairs with this destination, which all of them point to: never are
 	 * two of them worked on at once. */
 	struct pair *first;
-	bool busy;    /* of the first: one of them is being worked on */
-	bool renamed; /* the destination has refused the name that the rules gave it */
+	bool busy;           /* of the first: one of them is being worked on */
+	bool in_doubt;       /* uploads of it may be there that nobody has found yet, */
+	unsigned n_in_doubt; /* of the first: so many of them; the others wait for these */
+	bool renamed;        /* the destination has refused the name that the rules gave it */
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
 	bool recounted; /* a listing was too short and has been asked for again */
 	bool estimated; /* its share of the progress is known */
+	const struct label_set *labels; /* all mail: what has none of these; else NULL */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
 	/* Monotonic: an uncertain upload may still appear, or a session broke in this folder.
@@ -57,13 +62,7 @@ struct pair {
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
 	uint64_t skipped_by[SKIP_N]; /* their sum is `skipped` */
-
-	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
-	struct seqset gone;          /* origin UIDs of messages that are no longer there */
-	struct absence_view absence; /* of them */
-	struct absence_look look;    /* the origin, when they were not listed */
-	bool complete_but;           /* nothing else is left to do in it */
-	uint64_t deleted;
+	struct absence absence;      /* what is to be deleted at the destination */
 };
 
 /* A pair of connections with its thread. */
@@ -97,6 +96,7 @@ struct engine {
 	size_t n_listed;             /* folders of the origin, with those that are no pair's */
 	struct map_omitted *omitted; /* folders that the rules leave out */
 	size_t n_omitted;
+	struct label_set labels; /* that the pairs copy, where the origin has labels */
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 
@@ -142,6 +142,8 @@ uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
 /* A number for all rules of the account that decide what becomes of a folder's messages and
  * their flags; 0: there are none. */
 uint64_t folder_rules_hash(const struct job *j);
+/* The same for one pair: with the labels that decide, too. */
+uint64_t pair_rules(const struct engine *e, const struct pair *p);
 
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
@@ -152,6 +154,10 @@ int pair_note(struct pair *p, const char *fmt, ...) _printf_(2, 3);
 /* ---- places.c: what pairs of one destination share ---- */
 /* Set `first` and map.shared of all pairs that have a destination_raw. 0 or -ENOMEM. */
 int pairs_group(struct pair *v, size_t n);
+/* Uploads of a pair have come into doubt, or are settled. */
+void pair_set_doubt(struct pair *p, bool in_doubt);
+/* May it be worked on now, as far as the others are concerned? */
+bool pair_is_free(const struct pair *p);
 /* The destination has other UIDs from now on, for all of its pairs. */
 void pairs_renewed(struct engine *e, const struct pair *p, uint32_t uidvalidity);
 /* Uploads to this destination that are in doubt, of other pairs: as items whose uid is their
@@ -197,11 +203,16 @@ int lane_try_again(struct lane *l, struct mm_err *err);
  * (not_before_usec is set). */
 int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
 
+/* A row's held_under, where nothing was refused but \Flagged has still to be set, which belongs
+ * to the copy and not to what changed since. */
+#define HELD_FLAG_DUE 1
+
 /* What the destination's folder cannot keep (canonical texts). */
 struct unkept {
-	struct buf told;   /* a person was told of these, by this run or before; */
-	struct buf before; /* by earlier ones alone */
-	struct buf silent; /* it took these without a word */
+	struct buf told;    /* a person was told of these, by this run or before; */
+	struct buf before;  /* by earlier ones alone */
+	struct buf silent;  /* it took these without a word */
+	struct buf refused; /* a message was refused with this one, and taken without it */
 	bool recalled, changed;
 };
 
@@ -224,13 +235,8 @@ struct folder_work {
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
-	struct seqset found;    /* origin UIDs that messages.search found */
-	struct seqset out[SKIP_N]; /* origin UIDs that are left out, by reason */
-	uint64_t unlisted;         /* that many */
-	struct seqset listing; /* narrowed: origin UIDs to be listed, and not asked for yet */
-	int64_t ripens;        /* when the first is old enough; INT64_MAX: none */
-	bool was_complete;     /* when the pass began */
-	uint64_t asked;        /* searches begun */
+	struct select_work select;
+	bool dest_doubt; /* messages seem to be gone from the destination */
 	struct flag_changes *flags;
 	struct unkept unkept;
 	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */
@@ -253,29 +259,6 @@ int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,
 /* Write down what is remembered of the pair (pair->sf). */
 int save_folder(struct folder_work *w, struct mm_err *reterr);
 
-/* This message of the origin is not copied; it is counted under the reason. */
-int folder_leave_out(struct folder_work *w, enum skip_reason why, uint32_t uid,
-		     struct mm_err *reterr);
-
-/* ---- select.c: messages.* ---- */
-/* Ask the origin's server about its messages, behind the command that enters the folder:
- * w->asked so many times. */
-int select_begin(struct folder_work *w, struct mm_err *reterr);
-/* Take the answers. A listing that was asked for behind them could come before them (Dovecot
- * does both at once). */
-int select_end(struct folder_work *w, struct mm_err *reterr);
-/* What has to be listed of the folder as it was entered, when its rows belong to its UIDs; then
- * go on asking for that. */
-int select_listing(struct folder_work *w, struct mm_err *reterr);
-int select_read(struct folder_work *w, unsigned want, struct mm_err *reterr);
-/* Is all of the folder listed or known to be left out? Else -EAGAIN: list all of it. */
-int select_check(struct folder_work *w, struct mm_err *reterr);
-/* SELECTION_TAKE or enum skip_reason. */
-int select_message(struct folder_work *w, const struct message *m);
-/* Messages of a folder that was not looked at, and of one that was. */
-void select_recall(struct pair *p);
-void select_count(struct folder_work *w);
-
 /* ---- read.c ---- */
 /* store_read_next() of the origin, with the flags as the account's rules make them. */
 int read_origin_next(struct folder_work *w, struct message *m, struct mm_err *reterr);
@@ -286,8 +269,8 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
 /* A message_fn: the message becomes an item of a match_list. */
 int keep_message(void *userdata, struct message *m, struct mm_err *reterr);
-/* Digests of the doubtful items of a side that have none yet. */
-int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+/* Digests of the doubtful items of a side that have none yet, and `more` of enum store_want. */
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l, unsigned more,
 		 struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */
@@ -326,6 +309,11 @@ struct flag_change {
  * nothing may be read from the destination meanwhile. */
 int flag_changes_add(struct folder_work *w, const struct flag_change *c, struct mm_err *reterr);
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
+/* The message's \Flagged, which has to be set after its copy is there. */
+int flag_changes_add_flagged(struct folder_work *w, uint32_t uid, uint32_t dest_uid,
+			     const char *base, struct mm_err *reterr);
+/* For all messages of w->flag_later that were copied. */
+int flag_changes_flagged(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagback.c: the destination's side of flags ---- */
 /* flags.mode "origin": what was changed at the destination since the last run. */
@@ -333,6 +321,8 @@ int flags_bring_back(struct folder_work *w, struct mm_err *reterr);
 /* What of `flags` the folder can keep, into kept (empty); the rest will be told. */
 int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
 		  struct mm_err *reterr);
+/* A message was taken without these keywords, and refused with them. */
+int unkept_refused(struct folder_work *w, const char *keywords, struct mm_err *reterr);
 /* These were refused, or (silent) accepted and not kept. */
 int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr);
 /* Tell what is news, once, and write it down. */

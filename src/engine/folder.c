@@ -4,6 +4,7 @@
  * exactly-once: no message is sent before its intent is on the disk, none is called stored
  * before it was found. */
 #include <mailmig/clock.h>
+#include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
 #include <syslog.h>
@@ -45,8 +46,8 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 	const struct folder_status *o = &p->origin_status;
 
 	/* Of messages left out no row tells: they are counted by a listing of all. */
-	if (!sf->complete || sf->rules != e->rules || e->select.active || p->held_rows > 0 ||
-	    !sf->origin_modseq || o->modseq < sf->origin_modseq ||
+	if (!sf->complete || sf->rules != pair_rules(e, p) || e->select.active || p->labels ||
+	    p->held_rows > 0 || !sf->origin_modseq || o->modseq < sf->origin_modseq ||
 	    o->uidvalidity != sf->origin_uidvalidity || o->uidnext < sf->origin_uidnext)
 		return 0;
 	/* Where something is missing all has to be known. */
@@ -64,8 +65,7 @@ static uint64_t dest_mark(const struct folder_work *w)
 	const struct state_folder *sf = &w->pair->sf;
 	const struct folder_status *d = &w->destination.status;
 
-	return sf->complete && sf->rules == w->lane->engine->rules && w->destination.marks &&
-			       d->uidvalidity == sf->dest_uidvalidity &&
+	return sf->complete && w->destination.marks && d->uidvalidity == sf->dest_uidvalidity &&
 			       d->modseq >= sf->dest_modseq
 		       ? sf->dest_modseq
 		       : 0;
@@ -90,6 +90,8 @@ static unsigned scan_wants(const struct folder_work *w)
 	store_features(w->lane->destination, &f);
 	if (f.discards || folder_size_limit(w) || selection_by_size(s))
 		want |= STORE_WANT_SIZE;
+	if (w->pair->labels)
+		want |= STORE_WANT_LABELS;
 	return selection_by_date(s) ? want | STORE_WANT_DATE : want;
 }
 
@@ -102,8 +104,8 @@ static bool may_be_eager(const struct folder_work *w)
 
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
-	       !p->map.shared && !f.discards && !w->lane->engine->select.active &&
-	       !folder_size_limit(w) &&
+	       !p->labels && !p->map.shared && !f.discards && !folder_size_limit(w) &&
+	       !w->lane->engine->select.active &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -131,7 +133,7 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r == 0)
 		r = select_begin(w, reterr);
 	w->eager = may_be_eager(w);
-	if (r == 0 && !w->asked)
+	if (r == 0 && !w->select.asked)
 		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
 				     since, reterr);
 	/* New messages are news whatever their mod-sequence: none is missed for a mark that ran
@@ -145,7 +147,7 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = store_enter_end(l->origin, &w->origin, reterr);
 	if (r == 0)
 		r = select_end(w, reterr);
-	if (r == 0 && w->asked && !w->narrowed)
+	if (r == 0 && w->select.asked && !w->narrowed)
 		r = store_read_range(l->origin, 1, 0, scan_wants(w), 0, reterr);
 	if (r < 0)
 		return r;
@@ -210,6 +212,22 @@ static bool is_refused_change(struct folder_work *w, const struct state_row *row
 	return true;
 }
 
+/* A copy without its \Flagged, if it still has that. */
+static int flag_is_due(struct folder_work *w, const struct message *m,
+		       const struct state_row *row, struct mm_err *reterr)
+{
+	bool merge = w->lane->engine->job->flags.mode != FLAGS_FIRST;
+	const struct flag_change c = {.uid = m->uid,
+				      .dest_uid = row->dest_uid,
+				      .base = row->flags,
+				      .now = merge ? m->flags : row->flags,
+				      .late = true};
+
+	if (!merge && flags_has(m->flags, "\\Flagged"))
+		return flag_changes_add_flagged(w, m->uid, row->dest_uid, row->flags, reterr);
+	return flag_changes_add(w, &c, reterr);
+}
+
 /* has_row: of a message that the destination refused; its trouble is over. */
 static int leave_out(struct folder_work *w, const struct message *m, bool has_row,
 		     enum skip_reason why, struct mm_err *reterr)
@@ -239,6 +257,8 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	if (r == 1 && (row.state == ROW_STORED || row.state == ROW_ALTERED)) {
 		if (seqset_add(&w->known, m->uid, m->uid) < 0)
 			return mm_err_oom(reterr);
+		if (row.dest_uid && row.held_under == HELD_FLAG_DUE)
+			return flag_is_due(w, m, &row, reterr);
 		if (row.dest_uid && strcmp(row.flags, m->flags) != 0 &&
 		    !is_refused_change(w, &row, m))
 			return flag_changes_add(w,
@@ -276,8 +296,8 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 static bool is_listed(const struct folder_work *w, uint32_t uid)
 {
 	return !seqset_contains(&w->told, uid) &&
-	       (!w->narrowed || (!seqset_contains(&w->out[SKIP_TOO_OLD], uid) &&
-				 !seqset_contains(&w->out[SKIP_TOO_YOUNG], uid)));
+	       (!w->narrowed || (!seqset_contains(&w->select.out[SKIP_TOO_OLD], uid) &&
+				 !seqset_contains(&w->select.out[SKIP_TOO_YOUNG], uid)));
 }
 
 static int list_origin(struct folder_work *w, struct mm_err *reterr)
@@ -287,7 +307,7 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 	uint64_t limit = folder_size_limit(w);
 	int r = 0;
 
-	while (r == 0 && (w->listing.n > 0 || store_reads(o) > 0)) {
+	while (r == 0 && (w->select.listing.n > 0 || store_reads(o) > 0)) {
 		struct message m = {0};
 
 		r = select_read(w, scan_wants(w), reterr);
@@ -425,7 +445,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 		return replaced;
 	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
-	w->was_complete = false;
+	w->select.was_complete = false;
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
 				w->origin.status.uidvalidity);
@@ -497,24 +517,24 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 		w->lane->engine->job->flags.mode == FLAGS_ORIGIN && w->destination.marks
 			? w->destination.status.modseq
 			: 0;
-	sf->rules = w->lane->engine->rules;
 	if (w->uncertain == 0) {
 		/* What was not found is looked for again: not beyond where it may be. */
 		uint32_t seen = MIN_OF(w->watermark, w->unfound ? w->unfound : UINT32_MAX);
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
-	sf->dest_messages =
-		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
-	sf->rules = e->rules;
-	sf->ripens = w->ripens == INT64_MAX ? 0 : w->ripens;
+	sf->dest_messages = w->dest_doubt ? UINT32_MAX /* looked at again */
+					  : w->destination.status.messages +
+						    (uint32_t)(p->copied - w->copied_before);
+	sf->rules = pair_rules(e, p);
+	sf->ripens = w->select.ripens == INT64_MAX ? 0 : w->select.ripens;
 	memcpy(sf->skipped, p->skipped_by, sizeof(sf->skipped));
 	/* What is held has its rows, and what the rules left out is a number: neither needs a
 	 * listing to be remembered. */
-	p->complete_but = w->uncertain == 0 && p->failed == p->held &&
-			  p->skipped_by[SKIP_GONE] == 0 && !w->incomplete &&
-			  !(e->select.search_ages && p->skipped_by[SKIP_NOT_FOUND] > 0);
-	sf->complete = p->complete_but && p->gone.n == 0;
+	p->absence.complete_but = w->uncertain == 0 && p->failed == p->held &&
+				  p->skipped_by[SKIP_GONE] == 0 && !w->incomplete &&
+				  !(e->select.search_ages && p->skipped_by[SKIP_NOT_FOUND] > 0);
+	sf->complete = p->absence.complete_but && p->absence.gone.n == 0;
 	return save_folder(w, reterr);
 }
 
@@ -552,7 +572,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r == 0)
 		r = select_check(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
-		r = folder_check_listing(w, true, seqset_count(&w->told) + w->unlisted, reterr);
+		r = folder_check_listing(w, true, seqset_count(&w->told) + w->select.unlisted,
+					 reterr);
 	if (r == 0 && (w->eager || w->fresh.n > 0 || !p->sf.complete))
 		r = remember_beginning(w, reterr);
 	if (r == 0)
@@ -575,6 +596,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = flags_bring_back(w, reterr);
 	if (r == 0)
 		r = transfer(w, reterr);
+	if (r == 0)
+		r = flag_changes_flagged(w, reterr);
 	/* What the server has and did not send is asked for by a pass with a listing. */
 	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
 		w->incomplete = p->crowded = true;
@@ -601,11 +624,11 @@ static void count(struct folder_work *w, bool ended)
 
 static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_err *reterr)
 {
-	struct folder_work w = {.lane = l,
-				.pair = p,
-				.copied_before = p->copied,
-				.was_complete = p->sf.complete,
-				.ripens = INT64_MAX};
+	struct folder_work w = {
+		.lane = l,
+		.pair = p,
+		.copied_before = p->copied,
+		.select = {.was_complete = p->sf.complete, .ripens = INT64_MAX}};
 	int r;
 
 	p->failed = p->skipped = p->held = 0;
@@ -620,10 +643,7 @@ static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_e
 	seqset_done(&w.known);
 	seqset_done(&w.told);
 	seqset_done(&w.given_up);
-	seqset_done(&w.found);
-	seqset_done(&w.listing);
-	for (size_t i = 0; i < SKIP_N; i++)
-		seqset_done(&w.out[i]);
+	select_done(&w.select);
 	seqset_done(&w.compared);
 	seqset_done(&w.flag_later);
 	unkept_done(&w.unkept);

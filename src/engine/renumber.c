@@ -173,7 +173,7 @@ static int complete_digests(struct folder_work *w, struct match_list *rows,
 		it->doubtful = true;
 	}
 	match_sort(&copies);
-	r = read_digests(w, w->lane->destination, &copies, reterr);
+	r = read_digests(w, w->lane->destination, &copies, 0, reterr);
 	for (size_t i = 0; r == 0 && i < rows->n; i++) {
 		struct match_item *it = &rows->v[i];
 		const struct match_item *copy = match_find(&copies, it->dest_uid);
@@ -227,12 +227,12 @@ static int sort_again(struct folder_work *w, const struct match_list *fresh,
 	for (size_t i = 0; i < SKIP_N; i++) {
 		struct seqset left = {0};
 
-		if (seqset_subtract(&w->out[i], &back, &left) < 0) {
+		if (seqset_subtract(&w->select.out[i], &back, &left) < 0) {
 			seqset_done(&left);
 			return mm_err_oom(reterr);
 		}
-		seqset_done(&w->out[i]);
-		w->out[i] = left;
+		seqset_done(&w->select.out[i]);
+		w->select.out[i] = left;
 	}
 	for (size_t i = 0; r == 0 && i < fresh->n; i++) {
 		const struct match_item *it = &fresh->v[i];
@@ -251,8 +251,8 @@ static int to_seek(const struct folder_work *w, struct seqset *ret, struct mm_er
 {
 	int r = seqset_unite(ret, &w->fresh);
 
-	for (size_t i = 0; r == 0 && !w->was_complete && i < SKIP_N; i++)
-		r = seqset_unite(ret, &w->out[i]);
+	for (size_t i = 0; r == 0 && !w->select.was_complete && i < SKIP_N; i++)
+		r = seqset_unite(ret, &w->select.out[i]);
 	return r < 0 ? mm_err_oom(reterr) : 0;
 }
 
@@ -278,7 +278,7 @@ int renumber_recall(struct folder_work *w, struct mm_err *reterr)
 		return r;
 	/* Two versions of a draft have one Message-ID: the same server says the same size. */
 	match_by_fingerprint(&fresh, &old, MATCH_TRUST_SIZE);
-	r = read_digests(w, w->lane->origin, &fresh, reterr);
+	r = read_digests(w, w->lane->origin, &fresh, 0, reterr);
 	if (r == 0)
 		r = complete_digests(w, &old, reterr);
 	if (r < 0)
@@ -335,7 +335,7 @@ static int match_copies(struct folder_work *w, const struct old_rows *rows,
 	if (r < 0)
 		return r;
 	match_by_fingerprint(old, copies, MATCH_TRUST);
-	r = read_digests(w, w->lane->destination, copies, reterr);
+	r = read_digests(w, w->lane->destination, copies, 0, reterr);
 	if (r < 0)
 		return r;
 	match_by_digest(old, copies);

@@ -72,3 +72,10 @@ uint64_t folder_rules_hash(const struct job *j)
 		add_text(&h, "recopy_deleted", "");
 	return h == TEXT_HASH_SEED ? 0 : h; /* 0: no rule at all, as before there were any */
 }
+
+uint64_t pair_rules(const struct engine *e, const struct pair *p)
+{
+	uint64_t labels = p->labels ? label_set_hash(p->labels) : 0;
+
+	return labels ? text_hash(e->rules, &labels, sizeof(labels)) : e->rules;
+}

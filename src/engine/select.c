@@ -115,7 +115,7 @@ static int ask(struct folder_work *w, uint64_t *asked, uint64_t answered, struct
 int select_begin(struct folder_work *w, struct mm_err *reterr)
 {
 	w->narrowed = may_narrow(w);
-	return ask(w, &w->asked, 0, reterr);
+	return ask(w, &w->select.asked, 0, reterr);
 }
 
 /* ---- answers ---- */
@@ -133,14 +133,14 @@ static bool is_plausible(const struct folder_work *w, const struct seqset *out)
 static void list_all(struct folder_work *w)
 {
 	w->narrowed = false;
-	seqset_reset(&w->out[SKIP_TOO_OLD]);
-	seqset_reset(&w->out[SKIP_TOO_YOUNG]);
+	seqset_reset(&w->select.out[SKIP_TOO_OLD]);
+	seqset_reset(&w->select.out[SKIP_TOO_YOUNG]);
 }
 
 int select_end(struct folder_work *w, struct mm_err *reterr)
 {
-	struct seqset *const to[ASK_N] = {&w->out[SKIP_TOO_OLD], &w->out[SKIP_TOO_YOUNG],
-					  &w->found};
+	struct seqset *const to[ASK_N] = {&w->select.out[SKIP_TOO_OLD],
+					  &w->select.out[SKIP_TOO_YOUNG], &w->select.found};
 	bool refused = false;
 	struct store_search what;
 	enum question q;
@@ -149,7 +149,7 @@ int select_end(struct folder_work *w, struct mm_err *reterr)
 		struct mm_err err = {0};
 		int r;
 
-		r = ask(w, &w->asked, i, reterr);
+		r = ask(w, &w->select.asked, i, reterr);
 		if (r < 0)
 			return r;
 		r = store_search_end(w->lane->origin, to[q], &err);
@@ -181,9 +181,10 @@ static int narrow(struct folder_work *w, struct mm_err *reterr)
 	r = state_each(w->lane->engine->state, w->pair->sf.id, -1, keep_uid, &rows, reterr);
 	if (r < 0)
 		return r == -ENOMEM ? mm_err_oom(reterr) : r;
-	if (seqset_unite(&both, &rows) < 0 || seqset_unite(&both, &w->out[SKIP_TOO_OLD]) < 0 ||
-	    seqset_subtract(&w->out[SKIP_TOO_OLD], &rows, &old) < 0 ||
-	    seqset_subtract(&w->out[SKIP_TOO_YOUNG], &both, &young) < 0 ||
+	if (seqset_unite(&both, &rows) < 0 ||
+	    seqset_unite(&both, &w->select.out[SKIP_TOO_OLD]) < 0 ||
+	    seqset_subtract(&w->select.out[SKIP_TOO_OLD], &rows, &old) < 0 ||
+	    seqset_subtract(&w->select.out[SKIP_TOO_YOUNG], &both, &young) < 0 ||
 	    seqset_unite(&out, &old) < 0 || seqset_unite(&out, &young) < 0)
 		return mm_err_oom(reterr);
 	if (!is_plausible(w, &out)) {
@@ -191,18 +192,18 @@ static int narrow(struct folder_work *w, struct mm_err *reterr)
 		return 0;
 	}
 	if (seqset_add(&all, 1, w->origin.status.uidnext - 1) < 0 ||
-	    seqset_subtract(&all, &out, &w->listing) < 0)
+	    seqset_subtract(&all, &out, &w->select.listing) < 0)
 		return mm_err_oom(reterr);
-	if (w->listing.n > NARROW_RANGES) {
-		seqset_reset(&w->listing);
+	if (w->select.listing.n > NARROW_RANGES) {
+		seqset_reset(&w->select.listing);
 		list_all(w);
 		return 0;
 	}
-	w->unlisted = seqset_count(&out);
-	seqset_done(&w->out[SKIP_TOO_OLD]);
-	seqset_done(&w->out[SKIP_TOO_YOUNG]);
-	w->out[SKIP_TOO_OLD] = old;
-	w->out[SKIP_TOO_YOUNG] = young;
+	w->select.unlisted = seqset_count(&out);
+	seqset_done(&w->select.out[SKIP_TOO_OLD]);
+	seqset_done(&w->select.out[SKIP_TOO_YOUNG]);
+	w->select.out[SKIP_TOO_OLD] = old;
+	w->select.out[SKIP_TOO_YOUNG] = young;
 	old = young = (struct seqset){0};
 	return 0;
 }
@@ -217,10 +218,10 @@ int select_read(struct folder_work *w, unsigned want, struct mm_err *reterr)
 	struct store *o = w->lane->origin;
 	int r = 0;
 
-	while (r == 0 && w->listing.n > 0 && store_reads(o) < LISTINGS_MAX) {
+	while (r == 0 && w->select.listing.n > 0 && store_reads(o) < LISTINGS_MAX) {
 		_cleanup_(seqset_done) struct seqset part = {0};
 
-		if (seqset_take(&w->listing, UINT64_MAX, LISTING_OCTETS, &part) < 0)
+		if (seqset_take(&w->select.listing, UINT64_MAX, LISTING_OCTETS, &part) < 0)
 			return mm_err_oom(reterr);
 		r = store_read_set(o, &part, want, reterr);
 	}
@@ -230,7 +231,7 @@ int select_read(struct folder_work *w, unsigned want, struct mm_err *reterr)
 int select_check(struct folder_work *w, struct mm_err *reterr)
 {
 	const struct pair *p = w->pair;
-	uint64_t told = seqset_count(&w->told) + w->unlisted;
+	uint64_t told = seqset_count(&w->told) + w->select.unlisted;
 
 	if (!w->narrowed || told == w->origin.status.messages)
 		return 0;
@@ -246,7 +247,17 @@ int select_check(struct folder_work *w, struct mm_err *reterr)
 int folder_leave_out(struct folder_work *w, enum skip_reason why, uint32_t uid,
 		     struct mm_err *reterr)
 {
-	return seqset_add(&w->out[why], uid, uid) < 0 ? mm_err_oom(reterr) : 0;
+	return seqset_add(&w->select.out[why], uid, uid) < 0 ? mm_err_oom(reterr) : 0;
+}
+
+/* Of all mail what is in no other folder. What was copied from there once stays known, whatever
+ * labels it gets. */
+static int by_labels(const struct folder_work *w, const struct message *m)
+{
+	const struct label_set *labels = w->pair->labels;
+
+	return labels && m->labels && labels_elsewhere(labels, m->labels) ? SKIP_OTHER_FOLDER
+									  : SELECTION_TAKE;
 }
 
 int select_message(struct folder_work *w, const struct message *m)
@@ -256,13 +267,13 @@ int select_message(struct folder_work *w, const struct message *m)
 	int why;
 
 	if (!s->active)
-		return SELECTION_TAKE;
+		return by_labels(w, m);
 	date = selection_by_date(s) ? message_date(m->date) : MESSAGE_NO_DATE;
 	why = selection_decide(s, date, m->size,
-			       !s->search || seqset_contains(&w->found, m->uid));
+			       !s->search || seqset_contains(&w->select.found, m->uid));
 	if (why == SKIP_TOO_YOUNG)
-		w->ripens = MIN_OF(w->ripens, selection_ripens(s, date));
-	return why;
+		w->select.ripens = MIN_OF(w->select.ripens, selection_ripens(s, date));
+	return why == SELECTION_TAKE ? by_labels(w, m) : why;
 }
 
 void select_count(struct folder_work *w)
@@ -270,7 +281,7 @@ void select_count(struct folder_work *w)
 	struct pair *p = w->pair;
 
 	for (size_t i = 0; i < SKIP_N; i++) {
-		uint64_t n = seqset_count(&w->out[i]);
+		uint64_t n = seqset_count(&w->select.out[i]);
 
 		p->skipped_by[i] += n;
 		p->skipped += n;
@@ -284,4 +295,13 @@ void select_recall(struct pair *p)
 		p->skipped_by[i] = p->sf.skipped[i];
 		p->skipped += p->skipped_by[i];
 	}
+}
+
+void select_done(struct select_work *s)
+{
+	seqset_done(&s->found);
+	seqset_done(&s->listing);
+	for (size_t i = 0; i < SKIP_N; i++)
+		seqset_done(&s->out[i]);
+	*s = (struct select_work){0};
 }
