@@ -91,6 +91,7 @@ def test_only_what_mailmig_put_there(make_pair, mm, origin, destination, kind):
             corpus.simple(ours, "INBOX", 1, first=500)
         done = pair.run()
         assert (done["copied"], done["deleted"], done["errors"]) == (1, 3, [])
+        assert "2 messages are gone at the origin and stay" in mm.log()
         with pair.at_origin() as ours, pair.at_destination() as theirs:
             expected = digests(ours, "INBOX") + [m.sha256 for m in theirs.messages("INBOX")
                                                  if theirs.body("INBOX", m.uid) in
