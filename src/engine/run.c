@@ -51,6 +51,7 @@ struct engine *engine_free(struct engine *e)
 		store_link_free(e->lanes[i].link);
 	}
 	pairs_free(e->pairs, e->n_pairs);
+	label_set_done(&e->labels);
 	map_omitted_free(e->omitted, e->n_omitted);
 	throttle_done(e);
 	state_close(e->state);
