@@ -57,6 +57,8 @@ static void put_note(char *buf, size_t n, const json_t *folder)
 		(void)snprintf(buf, n, "%s%s%s", result, *text ? ": " : "", text);
 	else if (member_u64(folder, "skipped") > 0)
 		(void)snprintf(buf, n, "%" PRIu64 " skipped", member_u64(folder, "skipped"));
+	else if (member_u64(folder, "deleted") > 0)
+		(void)snprintf(buf, n, "%" PRIu64 " deleted", member_u64(folder, "deleted"));
 }
 
 static int add_folder(struct table *t, const struct look *l, const json_t *folder)

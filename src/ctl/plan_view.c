@@ -59,6 +59,9 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 			       NOTE_MAX, text);
 	else if (member_bool(event, "created"))
 		(void)snprintf(note, sizeof(note), "will be created");
+	else if (member_u64(event, "deleted") > 0)
+		(void)snprintf(note, sizeof(note), "%" PRIu64 " to be deleted",
+			       member_u64(event, "deleted"));
 
 	cells[COLUMN_ORIGIN] = member_str(event, "folder");
 	cells[COLUMN_ARROW] = l->utf8 ? "→" : "->";
@@ -79,7 +82,7 @@ static bool is_idle(const json_t *event)
 	return strcmp(member_str(event, "result"), "ok") == 0 &&
 	       !member_bool(event, "created") && member_u64(event, "copied") == 0 &&
 	       member_u64(event, "flags_updated") == 0 && member_u64(event, "skipped") == 0 &&
-	       member_u64(event, "failed") == 0;
+	       member_u64(event, "failed") == 0 && member_u64(event, "deleted") == 0;
 }
 
 int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all)
