@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "absence.h"
+#include "flagsync.h"
 #include "labels.h"
 #include "map.h"
 #include "match.h"
@@ -203,19 +204,6 @@ int lane_try_again(struct lane *l, struct mm_err *err);
  * (not_before_usec is set). */
 int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
 
-/* A row's held_under, where nothing was refused but \Flagged has still to be set, which belongs
- * to the copy and not to what changed since. */
-#define HELD_FLAG_DUE 1
-
-/* What the destination's folder cannot keep (canonical texts). */
-struct unkept {
-	struct buf told;    /* a person was told of these, by this run or before; */
-	struct buf before;  /* by earlier ones alone */
-	struct buf silent;  /* it took these without a word */
-	struct buf refused; /* a message was refused with this one, and taken without it */
-	bool recalled, changed;
-};
-
 /* What the steps of one folder share. */
 struct folder_work {
 	struct lane *lane;
@@ -231,17 +219,12 @@ struct folder_work {
 	uint64_t uncertain;     /* intents that could not be settled */
 	struct seqset told;     /* origin UIDs that were listed */
 	struct seqset given_up; /* of those: looked for once more, and not sent again */
-	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
 	struct select_work select;
-	bool dest_doubt; /* messages seem to be gone from the destination */
-	struct flag_changes *flags;
-	struct unkept unkept;
-	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */
-	struct seqset compared;   /* destination UIDs whose flags were looked at */
-	struct seqset flag_later; /* origin UIDs to be \Flagged when they are there */
+	bool dest_doubt;        /* messages seem to be gone from the destination */
+	struct flag_work flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
@@ -295,39 +278,6 @@ int renumber_origin(struct folder_work *w, struct mm_err *reterr);
 int renumber_destination(struct folder_work *w, struct mm_err *reterr);
 /* Messages to be copied that are old ones under new UIDs take their rows back. */
 int renumber_recall(struct folder_work *w, struct mm_err *reterr);
-
-/* ---- flagsync.c ---- */
-struct flag_changes *flag_changes_free(struct flag_changes *f);
-struct flag_change {
-	uint32_t uid, dest_uid;
-	const char *base;  /* the origin's flags that were carried over last */
-	const char *now;   /* and those it has */
-	const char *there; /* the destination's; NULL: not known */
-	bool late;         /* belongs to the copy: whatever the mode, and not counted */
-};
-/* What follows from it for the destination, by flags.mode. Sent when many have come together:
- * nothing may be read from the destination meanwhile. */
-int flag_changes_add(struct folder_work *w, const struct flag_change *c, struct mm_err *reterr);
-int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
-/* The message's \Flagged, which has to be set after its copy is there. */
-int flag_changes_add_flagged(struct folder_work *w, uint32_t uid, uint32_t dest_uid,
-			     const char *base, struct mm_err *reterr);
-/* For all messages of w->flag_later that were copied. */
-int flag_changes_flagged(struct folder_work *w, struct mm_err *reterr);
-
-/* ---- flagback.c: the destination's side of flags ---- */
-/* flags.mode "origin": what was changed at the destination since the last run. */
-int flags_bring_back(struct folder_work *w, struct mm_err *reterr);
-/* What of `flags` the folder can keep, into kept (empty); the rest will be told. */
-int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
-		  struct mm_err *reterr);
-/* A message was taken without these keywords, and refused with them. */
-int unkept_refused(struct folder_work *w, const char *keywords, struct mm_err *reterr);
-/* These were refused, or (silent) accepted and not kept. */
-int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr);
-/* Tell what is news, once, and write it down. */
-void unkept_tell(struct folder_work *w);
-void unkept_done(struct unkept *u);
 
 /* ---- transfer.c ---- */
 #define TRANSFER_WANTS (STORE_WANT_FLAGS | STORE_WANT_DATE | STORE_WANT_SIZE | STORE_WANT_BODY)

@@ -4,7 +4,6 @@
  * exactly-once: no message is sent before its intent is on the disk, none is called stored
  * before it was found. */
 #include <mailmig/clock.h>
-#include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
 #include <syslog.h>
@@ -57,18 +56,6 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 	if (recopy_is_due(e, p, &p->destination_status))
 		return 0;
 	return sf->origin_modseq;
-}
-
-/* The same of the destination, where its flags matter. */
-static uint64_t dest_mark(const struct folder_work *w)
-{
-	const struct state_folder *sf = &w->pair->sf;
-	const struct folder_status *d = &w->destination.status;
-
-	return sf->complete && w->destination.marks && d->uidvalidity == sf->dest_uidvalidity &&
-			       d->modseq >= sf->dest_modseq
-		       ? sf->dest_modseq
-		       : 0;
 }
 
 /* Of the server, or of the folder. 0: none told. */
@@ -168,7 +155,7 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 				    "this server cannot be synced safely in this version");
 	}
 	w->watermark = w->destination.status.uidnext;
-	w->dest_since = dest_mark(w);
+	w->flags.dest_since = flags_mark_recalled(w);
 	return 0;
 }
 
@@ -201,33 +188,6 @@ static int note_intent(struct folder_work *w, const struct message *m, struct mm
 	return it->flags ? 0 : mm_err_oom(reterr);
 }
 
-/* Was just this change of flags refused, by a server that is still the same? */
-static bool is_refused_change(struct folder_work *w, const struct state_row *row,
-			      const struct message *m)
-{
-	if (!held_is_same(w->lane->engine, w->pair, row) || !row->held_what ||
-	    strcmp(row->held_what, m->flags) != 0)
-		return false;
-	w->refused_flags++;
-	return true;
-}
-
-/* A copy without its \Flagged, if it still has that. */
-static int flag_is_due(struct folder_work *w, const struct message *m,
-		       const struct state_row *row, struct mm_err *reterr)
-{
-	bool merge = w->lane->engine->job->flags.mode != FLAGS_FIRST;
-	const struct flag_change c = {.uid = m->uid,
-				      .dest_uid = row->dest_uid,
-				      .base = row->flags,
-				      .now = merge ? m->flags : row->flags,
-				      .late = true};
-
-	if (!merge && flags_has(m->flags, "\\Flagged"))
-		return flag_changes_add_flagged(w, m->uid, row->dest_uid, row->flags, reterr);
-	return flag_changes_add(w, &c, reterr);
-}
-
 /* has_row: of a message that the destination refused; its trouble is over. */
 static int leave_out(struct folder_work *w, const struct message *m, bool has_row,
 		     enum skip_reason why, struct mm_err *reterr)
@@ -257,17 +217,7 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	if (r == 1 && (row.state == ROW_STORED || row.state == ROW_ALTERED)) {
 		if (seqset_add(&w->known, m->uid, m->uid) < 0)
 			return mm_err_oom(reterr);
-		if (row.dest_uid && row.held_under == HELD_FLAG_DUE)
-			return flag_is_due(w, m, &row, reterr);
-		if (row.dest_uid && strcmp(row.flags, m->flags) != 0 &&
-		    !is_refused_change(w, &row, m))
-			return flag_changes_add(w,
-						&(struct flag_change){.uid = m->uid,
-								      .dest_uid = row.dest_uid,
-								      .base = row.flags,
-								      .now = m->flags},
-						reterr);
-		return 0;
+		return row.dest_uid ? flags_sort(w, m, &row, reterr) : 0;
 	}
 	if (r == 1 && row.state == ROW_INTENT)
 		return note_intent(w, m, reterr); /* settled by adopt_intents() */
@@ -408,17 +358,6 @@ static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
 	return r;
 }
 
-static void tell_refused_flags(const struct folder_work *w)
-{
-	if (w->refused_flags > 0)
-		engine_note(w->lane->engine, LOG_NOTICE,
-			    "folder \"%s\": the destination refused other flags of %llu "
-			    "message%s before; not tried again (mailmigctl run --retry-held "
-			    "does)",
-			    w->pair->origin, (unsigned long long)w->refused_flags,
-			    w->refused_flags == 1 ? "" : "s");
-}
-
 /* ---- one pass ---- */
 
 static void tell_renumbered(struct folder_work *w, const char *side, const char *folder,
@@ -511,12 +450,7 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->origin_modseq = w->origin.marks ? w->origin.status.modseq : 0;
 	sf->origin_messages = w->origin.status.messages;
 	sf->dest_uidvalidity = w->destination.status.uidvalidity;
-	/* From before our own changes: those are looked at once more, a stranger's not never.
-	 */
-	sf->dest_modseq =
-		w->lane->engine->job->flags.mode == FLAGS_ORIGIN && w->destination.marks
-			? w->destination.status.modseq
-			: 0;
+	sf->dest_modseq = flags_mark(w);
 	if (w->uncertain == 0) {
 		/* What was not found is looked for again: not beyond where it may be. */
 		uint32_t seen = MIN_OF(w->watermark, w->unfound ? w->unfound : UINT32_MAX);
@@ -588,7 +522,6 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		return r;
 
 	select_count(w);
-	tell_refused_flags(w);
 	estimate(w, since == 0);
 	p->listed = w->origin.status.messages;
 	r = flag_changes_send(w, reterr);
@@ -636,7 +569,7 @@ static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_e
 	p->error = (struct mm_err){0};
 	r = pass(&w, since, reterr);
 	count(&w, r == 0);
-	unkept_tell(&w);
+	flags_tell(&w);
 	if (r < 0 && reterr->cls == MM_CLASS_QUOTA) /* for all of them there is no room */
 		p->failed = p->listed - MIN_OF(p->listed, p->copied + p->present + p->skipped);
 	seqset_done(&w.fresh);
@@ -644,12 +577,9 @@ static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_e
 	seqset_done(&w.told);
 	seqset_done(&w.given_up);
 	select_done(&w.select);
-	seqset_done(&w.compared);
-	seqset_done(&w.flag_later);
-	unkept_done(&w.unkept);
 	store_folder_done(&w.origin);
 	store_folder_done(&w.destination);
-	flag_changes_free(w.flags);
+	flag_work_done(&w.flags);
 	match_done(&w.intent_flags);
 	if (r < 0)
 		return r;

@@ -232,7 +232,7 @@ static int put_off_flagged(struct transfer *t, struct item *it, struct buf *kept
 	if (without_flagged(it->message.flags, &base) < 0 ||
 	    without_flagged(buf_str(kept), &less) < 0 ||
 	    text_set(&it->base_flags, buf_str(&base)) < 0 ||
-	    seqset_add(&t->work->flag_later, it->message.uid, it->message.uid) < 0)
+	    seqset_add(&t->work->flags.later, it->message.uid, it->message.uid) < 0)
 		return mm_err_oom(reterr);
 	buf_done(kept);
 	*kept = less;
