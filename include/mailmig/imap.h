@@ -99,8 +99,7 @@ bool imap_usable(const struct imap *c); /* false once the session broke */
 bool imap_garbled(const struct imap *c);
 
 /* By the greeting, and by the answer to ID, which comes with the first answers after the login.
- * The name: from ID, cleaned; "" while or where none is told. */
-const char *imap_server_name(const struct imap *c);
+ */
 unsigned imap_quirks(const struct imap *c); /* enum imap_quirk */
 
 /* Is UTF8=ACCEPT in force (once the first answer has come)? Names of folders (raw) are in

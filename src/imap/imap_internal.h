@@ -79,7 +79,7 @@ struct imap {
 	bool caps_known;
 	bool utf8; /* UTF8=ACCEPT is enabled */
 	bool may_compress;
-	char server_name[IMAP_NAME_MAX];
+	char server_name[IMAP_NAME_MAX]; /* from its answer to ID; "": not told */
 	uint64_t append_limit;
 	char delim;
 	char *prefix;
