@@ -2,6 +2,7 @@
 /* Intents: uploads whose answer never came. They are looked for, and what is not there is
  * waited for before it is sent again. */
 #include <mailmig/clock.h>
+#include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
 #include <syslog.h>
@@ -23,6 +24,7 @@ static int keep_intent(void *userdata, const struct state_row *row)
 	it->uid = row->uid;
 	it->size = row->size;
 	it->fingerprint = row->fingerprint;
+	it->due = row->held_under == HELD_FLAG_DUE;
 	it->has_digest = row->has_digest;
 	memcpy(it->digest, row->digest, sizeof(it->digest));
 	it->flags = text_dup(row->flags);
@@ -47,7 +49,7 @@ static size_t count_rewritten(const struct match_list *items)
 	size_t n = 0;
 
 	for (size_t i = 0; i < items->n; i++)
-		n += items->v[i].rewritten;
+		n += items->v[i].partner && items->v[i].how == MATCHED_REWRITTEN;
 	return n;
 }
 
@@ -181,6 +183,8 @@ static int settle_intent(struct folder_work *w, const struct match_item *it,
 		return mm_err_oom(reterr);
 	if (!now || strcmp(now->flags, it->flags) == 0)
 		return 0;
+	if (it->due && flags_has(now->flags, "\\Flagged"))
+		return flag_changes_add_flagged(w, it->uid, it->partner, it->flags, reterr);
 	return flag_changes_add(w,
 				&(struct flag_change){.uid = it->uid,
 						      .dest_uid = it->partner,
@@ -201,7 +205,7 @@ static int match_intents(struct folder_work *w, struct match_list *items, uint32
 	if (r < 0)
 		return r;
 	match_by_fingerprint(items, &destination, MATCH_DOUBT);
-	r = read_digests(w, w->lane->destination, &destination, reterr);
+	r = read_digests(w, w->lane->destination, &destination, 0, reterr);
 	if (r < 0)
 		return r;
 	match_by_digest(items, &destination);

@@ -42,6 +42,8 @@ static void count_place(void *userdata, const struct engine_place *p)
 		return;
 	}
 	t->n++;
+	if (p->rest) /* most of it is in other folders */
+		return;
 	t->n_new += !p->at_destination;
 	t->most_bytes += p->at_origin->bytes;
 	t->most_messages += p->at_origin->messages;
@@ -170,6 +172,7 @@ void check_plan(struct checks *c, const struct job *job, const struct check_side
 	const struct engine_sides sides = {
 		.origin = &origin->folders,
 		.destination = &destination->folders,
+		.origin_labels = origin->labels,
 		.origin_not_mail = origin->server == FOLDER_SERVER_EXCHANGE,
 		.destination_ignores_case = folder_server_ignores_case(destination->server),
 	};
