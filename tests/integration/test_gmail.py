@@ -179,8 +179,34 @@ def test_the_plan_says_so(box, make, mm):
     fill(box)
     pair = make(folders={"automap": True})
     got = mm.ctl("plan", pair.account)
-    print(got.out)
-    assert 0
+    rest, = [x for x in got.out.splitlines() if box.roles["\\All"] in x]
+    assert "only what is in no other folder here" in rest
+    assert re.search(r" 13 +3 ", rest)
+    for role in ("\\Flagged", "\\Important"):
+        left_out, = [x for x in got.out.splitlines() if box.roles[role] in x]
+        assert "a view of mail in other folders" in left_out
+
+
+def test_folders_that_are_left_out_do_not_count(box, make):
+    """What is only in these is in all mail, and copied from there."""
+    fill(box)
+    pair = make(folders={"automap": False, "exclude": ["Work", "\\Sent"]})
+    pair.run()
+    wanted = expected(box, ARCHIVED | {4, 15})
+    del wanted["Work"], wanted[box.roles["\\Sent"]]
+    with pair.at_destination() as client:
+        assert where(client) == wanted
+    assert pair.run()["copied"] == 0
+
+
+def test_all_mail_alone(box, make):
+    fill(box)
+    pair = make(folders={"automap": False, "include": ["\\All"]})
+    done = pair.run()
+    assert (done["copied"], done["skipped"]) == (len(LABELLED) - 2, 0)
+    with pair.at_destination() as client:
+        assert where(client) == {box.roles["\\All"]: sorted(set(LABELLED) - {8, 9})}
+    assert not label_questions(box)
 
 
 @pytest.mark.parametrize("box", ["english"], indirect=True)
@@ -194,3 +220,42 @@ def test_nothing_is_lost_where_labels_are_not_told(box, make, monkeypatch):
     with pair.at_destination() as client:
         assert len(where(client)[box.roles["\\All"]]) == len(LABELLED) - 2
     assert done["failed"] == 0
+
+
+# ---- to it ----
+
+@pytest.fixture
+def to_gmail(make_pair, mm):
+    with Gmail({}) as server:
+        yield server, lambda **keys: make_pair(destination=server, via_destination=server, **keys)
+        mm.terminate()
+
+
+def test_equal_messages_are_one_there(to_gmail, mm):
+    """Two in one folder are one there, in two folders one with two labels. Nothing has failed."""
+    server, make = to_gmail
+    pair = make(propagate_deletes=True)
+    with pair.at_origin() as client:
+        client.create("Work")
+        for number in (1, 2, 3, 1, 1):
+            client.append("Work", mail(number))
+        client.append("INBOX", mail(2))
+    mm.start()
+    done = pair.run()
+    assert (done["copied"], done["present"], done["failed"]) == (4, 2, 0)
+    assert len(server.mails) == 3
+    with pair.at_destination() as client:
+        assert where(client) == {"INBOX": [2], "Work": [1, 2, 3], "[Gmail]/All Mail": [1, 2, 3]}
+    assert "2 messages are equal to others there" in mm.log()
+    done = pair.run()
+    assert (done["copied"], done["present"], done["failed"]) == (0, 6, 0)
+
+    # The copy belongs to all of them: it goes with the last.
+    for deleted, there in ((0, [1, 2, 3]), (0, [1, 2, 3]), (1, [2, 3])):
+        with pair.at_origin() as client:
+            client.expunge("Work", next(m.uid for m in client.messages("Work")
+                                        if number_of(client.body("Work", m.uid)) == 1))
+        done = pair.run()
+        assert (done["copied"], done["failed"], done["deleted"]) == (0, 0, deleted)
+        with pair.at_destination() as client:
+            assert where(client)["Work"] == there
