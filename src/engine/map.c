@@ -203,7 +203,8 @@ void pairs_free(struct pair *v, size_t n)
 		free(v[i].destination);
 		free(v[i].origin_raw);
 		free(v[i].destination_raw);
-		seqset_done(&v[i].gone);
+		seqset_done(&v[i].absence.gone);
+		seqset_done(&v[i].absence.removing);
 		free(v[i].map.by);
 		free(v[i].map.basis);
 		free(v[i].note);
