@@ -3,8 +3,8 @@
 #include "state_fixture.h"
 
 /* The row of a message with this text, under a UID there or 0. */
-static void put(struct state *s, int64_t id, uint32_t uid, enum row_state of, char text,
-		uint32_t dest_uid)
+static void put_row(struct state *s, int64_t id, uint32_t uid, enum row_state of, char text,
+		    uint32_t dest_uid)
 {
 	struct state_row row = row_of(uid, of);
 
@@ -51,15 +51,15 @@ static void test_has_copy(void **state)
 	struct state_folder other = {0};
 
 	assert_int_equal(has_copy(s, a, 'x'), 0);
-	put(s, a, 1, ROW_STORED, 'x', 0);
-	put(s, a, 2, ROW_INTENT, 'x', 0);
+	put_row(s, a, 1, ROW_STORED, 'x', 0);
+	put_row(s, a, 2, ROW_INTENT, 'x', 0);
 	assert_int_equal(has_copy(s, a, 'x'), 0);
-	put(s, a, 3, ROW_STORED, 'x', 7);
+	put_row(s, a, 3, ROW_STORED, 'x', 7);
 	assert_int_equal(has_copy(s, a, 'x'), 1);
 	assert_int_equal(has_copy(s, a, 'y'), 0);
 	/* Of another folder that goes to the same place, and of one set aside. */
 	assert_int_equal(has_copy(s, b, 'x'), 1);
-	put(s, state_aside(b), 1, ROW_STORED, 'y', 8);
+	put_row(s, state_aside(b), 1, ROW_STORED, 'y', 8);
 	assert_int_equal(has_copy(s, a, 'y'), 1);
 	/* Not of one that goes elsewhere. */
 	assert_int_equal(state_folder_get(s, "a", "elsewhere", &other, NULL), 0);
@@ -72,14 +72,14 @@ static void test_hand_over(void **state)
 	struct state *s = open_state(false, NULL);
 	int64_t a = folder(s, "a").id, b = folder(s, "b").id;
 
-	put(s, a, 1, ROW_STORED, 'x', 7);
+	put_row(s, a, 1, ROW_STORED, 'x', 7);
 	assert_int_equal(hand_over(s, a, 'x', 7), 0);
-	put(s, a, 2, ROW_STORED, 'y', 0);
-	put(s, a, 3, ROW_INTENT, 'x', 0);
-	put(s, b, 9, ROW_STORED, 'x', 0);
+	put_row(s, a, 2, ROW_STORED, 'y', 0);
+	put_row(s, a, 3, ROW_INTENT, 'x', 0);
+	put_row(s, b, 9, ROW_STORED, 'x', 0);
 	assert_int_equal(hand_over(s, a, 'x', 7), 0);
-	put(s, a, 4, ROW_STORED, 'x', 0);
-	put(s, a, 5, ROW_STORED, 'x', 0);
+	put_row(s, a, 4, ROW_STORED, 'x', 0);
+	put_row(s, a, 5, ROW_STORED, 'x', 0);
 	assert_int_equal(hand_over(s, a, 'x', 7), 1);
 	assert_int_equal(dest_uid_of(s, a, 4), 7);
 	assert_int_equal(dest_uid_of(s, a, 5), 0);
