@@ -75,9 +75,9 @@ static const struct key_word words_match[] = {
 	{"date", MATCH_DATE, KEY_NOW},
 	{"from", MATCH_FROM, KEY_NOW},
 	{"subject", MATCH_SUBJECT, KEY_NOW},
-	{"received", 0, KEY_LATER},
-	{"size", 0, KEY_LATER},
-	{"body", 0, KEY_LATER},
+	{"received", MATCH_RECEIVED, KEY_NOW},
+	{"size", MATCH_SIZE, KEY_NOW},
+	{"body", MATCH_BODY, KEY_NOW},
 	{},
 };
 

@@ -94,6 +94,9 @@ int mapper_omits(const struct mapper *m, const struct folder *f, enum engine_omi
 	/* INBOX is nothing that people subscribe to. */
 	if (rules->subscribed_only && !f->subscribed && strcmp(f->name, "INBOX") != 0)
 		return told(ENGINE_OMIT_NOT_SUBSCRIBED, why, by, text_dup("not subscribed"));
+	if (labels_omit(m->sides, rules, f))
+		return told(ENGINE_OMIT_VIEW, why, by,
+			    text_dup("a view of mail in other folders"));
 	r = is_not_mail(m, f, role);
 	if (r > 0)
 		return told(ENGINE_OMIT_NOT_MAIL, why, by, text_dup("holds no mail"));
