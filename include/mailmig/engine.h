@@ -21,7 +21,8 @@ struct engine_folder {
 	const char *rule;        /* by which it goes there, or is left out; for people */
 	const char *note;        /* what else a person should know; or NULL */
 	uint64_t messages, copied, present, skipped, failed, flags_updated, deleted, bytes;
-	uint64_t bytes_total; /* at the origin, 0: not told */
+	const uint64_t *skipped_by; /* SKIP_N: their sum is `skipped` */
+	uint64_t bytes_total;       /* at the origin, 0: not told */
 	bool created;
 	bool unchanged;    /* nothing to look at since the last run */
 	const char *error; /* NULL: fine */

@@ -45,14 +45,19 @@ static enum colour put_rule(char *buf, size_t n, const json_t *event)
 	const char *result = member_str(event, "result"), *text = member_str(event, "text");
 	const char *rule = member_str(event, "rule"), *note = member_str(event, "note");
 	const char *created = member_bool(event, "created") ? "will be created" : "";
+	char skipped[SKIPS_TEXT_MAX + 32] = "", why[SKIPS_TEXT_MAX];
 
 	if (*result && strcmp(result, "ok") != 0) {
 		(void)snprintf(buf, n, "%s%s%.*s%s%s", result, *text ? ": " : "", NOTE_MAX,
 			       text, *rule ? ", " : "", rule);
 		return strcmp(result, "skipped") == 0 ? COLOUR_NONE : COLOUR_WARN;
 	}
-	(void)snprintf(buf, n, "%s%s%s%s%s", rule, *rule && *created ? ", " : "", created,
-		       *note && (*rule || *created) ? "; " : "", note);
+	if (member_u64(event, "skipped") > 0)
+		(void)snprintf(skipped, sizeof(skipped), "%" PRIu64 " skipped%s",
+			       member_u64(event, "skipped"), event_skips(event, why));
+	(void)snprintf(buf, n, "%s%s%s%s%s%s%s", rule, *rule && *created ? ", " : "", created,
+		       *skipped && (*rule || *created) ? ", " : "", skipped,
+		       *note && (*rule || *created || *skipped) ? "; " : "", note);
 	return *note || *created ? COLOUR_WARN : COLOUR_NONE;
 }
 
@@ -60,7 +65,8 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 {
 	enum colour colours[N_COLUMNS] = {COLOUR_NONE};
 	const char *cells[N_COLUMNS] = {0};
-	char messages[24], copy[24], bytes[32], flags[24], rule[3 * NOTE_MAX] = "";
+	char messages[24], copy[24], bytes[32], flags[24];
+	char rule[3 * NOTE_MAX + 2 * SKIPS_TEXT_MAX] = "";
 
 	number(messages, sizeof(messages), event, "messages");
 	number(copy, sizeof(copy), event, "copied");

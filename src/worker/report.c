@@ -36,14 +36,15 @@ static json_t *omitted_folder(const struct engine_folder *f)
 static json_t *counted_folder(const struct engine_folder *f)
 {
 	return json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s}",
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s, s:o}",
 		"folder", f->origin, "destination", f->destination, "messages",
 		(json_int_t)f->messages, "copied", (json_int_t)f->copied, "present",
 		(json_int_t)f->present, "skipped", (json_int_t)f->skipped, "failed",
 		(json_int_t)f->failed, "flags_updated", (json_int_t)f->flags_updated, "deleted",
 		(json_int_t)f->deleted, "bytes", (json_int_t)f->bytes, "bytes_total",
 		(json_int_t)f->bytes_total, "created", f->created, "unchanged", f->unchanged,
-		"result", f->error ? "failed" : "ok");
+		"result", f->error ? "failed" : "ok", "skipped_by",
+		skips_to_json(f->skipped_by));
 }
 
 static void on_folder(void *userdata, const struct engine_folder *f)
