@@ -115,7 +115,7 @@ def test_each_message_where_its_labels_are(box, make):
     assert done["copied"] == sum(len(v) for v in wanted.values())
     done = pair.run()
     assert (done["copied"], done["failed"]) == (sum(len(v) for v in wanted.values()), 0)
-    assert done["skipped"] == in_all - len(ARCHIVED)
+    assert done["skipped_by"] == {"other-folder": in_all - len(ARCHIVED)}
     with pair.at_destination() as client:
         assert where(client) == wanted
         starred = [m for f in client.folders() for m in client.messages(f) if "\\Flagged" in m.flags]
@@ -126,6 +126,7 @@ def test_each_message_where_its_labels_are(box, make):
     mark = len(box.heard)
     again = pair.run()
     assert (again["copied"], again["failed"]) == (0, 0)
+    assert (again["present"], again["skipped_by"]) == (done["copied"], done["skipped_by"])
     assert not label_questions(box, mark)
     assert not [c for c in box.heard[mark:] if " FETCH " in c]
 
@@ -160,6 +161,34 @@ def test_a_label_that_goes(box, make):
     with pair.at_destination() as client:
         assert where(client) == expected(box, ARCHIVED | {15})
     assert pair.run()["copied"] == 0
+
+
+def test_a_folder_that_is_left_out_later(box, make, mm):
+    """Nothing has changed at the origin, but what counts has."""
+    fill(box)
+    pair = make()
+    pair.run()
+    mm.accounts[0]["folders"] = {"automap": False, "exclude": ["Work"]}
+    mm.write_config()
+    assert mm.ctl("reload").rc == 0
+    assert pair.run()["copied"] == 1
+    with pair.at_destination() as client:
+        assert where(client) == expected(box, ARCHIVED | {15})
+    assert pair.run()["copied"] == 0
+
+
+def test_archived_with_propagate_deletes(box, make):
+    """It moves at the destination, too."""
+    mails = fill(box)
+    pair = make(propagate_deletes=True)
+    pair.run()
+    box.label(mails[1], [])
+    done = pair.run()
+    assert (done["copied"], done["deleted"], done["failed"]) == (1, 1, 0)
+    wanted = expected(box, ARCHIVED | {1})
+    wanted["INBOX"].remove(1)
+    with pair.at_destination() as client:
+        assert where(client) == wanted
 
 
 def test_new_mail(box, make):
