@@ -17,7 +17,9 @@ struct engine;
 /* What became of one folder. Borrowed during the call. */
 struct engine_folder {
 	const char *origin;      /* canonical */
-	const char *destination; /* canonical */
+	const char *destination; /* canonical; NULL: the rules leave it out (dry runs tell) */
+	const char *rule;        /* by which it goes there, or is left out; for people */
+	const char *note;        /* what else a person should know; or NULL */
 	uint64_t messages, copied, present, skipped, failed, flags_updated, deleted, bytes;
 	const uint64_t *skipped_by; /* SKIP_N: their sum is `skipped` */
 	uint64_t bytes_total;       /* at the origin, 0: not told */

@@ -15,7 +15,10 @@
  *                                   (until: null, or in phase "throttled" when it goes on)
  *   {"event":"folder","account":…,"run":…,"folder":…,"destination":…,"messages":…,"copied":…,
  *    "present":…,"skipped":…,"skipped_by":{…},"failed":…,"flags_updated":…,"deleted":…,
- *    "bytes":…,"created":…,"result":…}                    (skipped_by: reason and number)
+ *    "bytes":…,"created":…,"rule":…,"note":…,"result":…}
+ *                                   (skipped_by: reason and number; rule: by which it goes
+ *                                    there; of a plan also folders that are left out:
+ *                                    destination null, result "skipped")
  *   {"event":"message","account":…,"run":…,"folder":…,"uid":…,"result":…,"class":…,"text":…,
  *    "advice":…}                                       (only messages that were not done as
  * asked)

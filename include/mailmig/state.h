@@ -21,7 +21,7 @@ struct state;
 enum row_state {
 	ROW_NEW = 0,     /* looked at before, not at the destination: to be copied */
 	ROW_INTENT = 1,  /* may have been sent; the answer is not known */
-	ROW_STORED = 2,  /* is at the destination under dest_uid */
+	ROW_STORED = 2,  /* is at the destination under dest_uid; 0: as an equal one's copy */
 	ROW_ALTERED = 3, /* ours, but the server changed the octets: never sent again */
 	ROW_HELD = 4,    /* given up for now; why is in `reason` */
 };
@@ -158,6 +158,15 @@ int state_unkept_get(struct state *s, int64_t folder, struct buf *told, struct b
 		     struct mm_err *reterr);
 int state_unkept_put(struct state *s, int64_t folder, const char *told, const char *unkept,
 		     struct mm_err *reterr);
+
+/* Equal messages of which the destination keeps one: only one row has its UID. has_copy: is
+ * there a row of the same place with these octets and a UID? hand_over, inside a transaction:
+ * one row of the folder with these octets that has none gets this one. 1: so it is; 0; -errno.
+ */
+int state_has_copy(struct state *s, int64_t folder, const uint8_t *digest,
+		   struct mm_err *reterr);
+int state_hand_over(struct state *s, int64_t folder, const uint8_t *digest, uint32_t dest_uid,
+		    struct mm_err *reterr);
 
 /* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps row->flags
  * and row->held_what; there is no reason. */

@@ -178,9 +178,8 @@ void run_view_message(FILE *f, const json_t *event);
 void run_view_error(FILE *f, const struct look *l, const char *folder, uint32_t uid,
 		    const char *text, const char *advice);
 
-/* The folder table of a plan out of the "folder" events of a dry run; folders in which nothing
- * would be done are only counted, unless `all`. 0 or -ENOMEM. */
-int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all);
+/* The folder table of a plan out of the "folder" events of a dry run. 0 or -ENOMEM. */
+int plan_view(FILE *f, const struct look *l, const json_t *folder_events);
 
 /* ---- the view of a check (check_view.c) ---- */
 

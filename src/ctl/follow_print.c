@@ -65,7 +65,7 @@ static int print_summary(struct follow *w, struct board_run *run, const json_t *
 	}
 
 	if (w->plan && !is_quiet(w)) {
-		r = plan_view(t->out, &t->look, run->folders, w->c->args.verbose > 0);
+		r = plan_view(t->out, &t->look, run->folders);
 		if (r < 0) {
 			run_summary_done(&s);
 			return r;

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <mailmig/parse.h>
+#include <stdarg.h>
 #include <string.h>
 
 #define NOTE_MAX 200
@@ -15,7 +16,7 @@ enum column {
 	COLUMN_COPY,
 	COLUMN_BYTES,
 	COLUMN_FLAGS,
-	COLUMN_NOTE,
+	COLUMN_RULE,
 	N_COLUMNS,
 };
 
@@ -27,7 +28,7 @@ static const struct table_column columns[N_COLUMNS] = {
 	[COLUMN_COPY] = {"TO COPY", true, false},
 	[COLUMN_BYTES] = {"BYTES", true, false},
 	[COLUMN_FLAGS] = {"FLAGS", true, false},
-	[COLUMN_NOTE] = {"", false, true},
+	[COLUMN_RULE] = {"BY RULE", false, true},
 };
 
 static void number(char *buf, size_t n, const json_t *event, const char *key)
@@ -39,18 +40,52 @@ static void number(char *buf, size_t n, const json_t *event, const char *key)
 		(void)snprintf(buf, n, "-");
 }
 
+/* One remark more. */
+static void _printf_(4, 5)
+	remark(char *buf, size_t n, const char *separator, const char *fmt, ...)
+{
+	size_t used = strlen(buf);
+	va_list ap;
+
+	used += (size_t)snprintf(buf + used, n - used, "%s", used ? separator : "");
+	va_start(ap, fmt);
+	if (used < n)
+		(void)vsnprintf(buf + used, n - used, fmt, ap);
+	va_end(ap);
+}
+
+/* By which rule, and what else is to be said of it; or what went wrong. */
+static enum colour put_rule(char *buf, size_t n, const json_t *event)
+{
+	const char *result = member_str(event, "result"), *text = member_str(event, "text");
+	const char *rule = member_str(event, "rule"), *note = member_str(event, "note");
+	uint64_t skipped = member_u64(event, "skipped"), gone = member_u64(event, "deleted");
+	char why[SKIPS_TEXT_MAX];
+
+	if (*result && strcmp(result, "ok") != 0) {
+		(void)snprintf(buf, n, "%s%s%.*s%s%s", result, *text ? ": " : "", NOTE_MAX,
+			       text, *rule ? ", " : "", rule);
+		return strcmp(result, "skipped") == 0 ? COLOUR_NONE : COLOUR_WARN;
+	}
+	(void)snprintf(buf, n, "%s", rule);
+	if (member_bool(event, "created"))
+		remark(buf, n, ", ", "will be created");
+	if (skipped > 0)
+		remark(buf, n, ", ", "%" PRIu64 " skipped%s", skipped, event_skips(event, why));
+	if (gone > 0)
+		remark(buf, n, ", ", "%" PRIu64 " to be deleted", gone);
+	if (*note)
+		remark(buf, n, "; ", "%s", note);
+	return *note || gone || member_bool(event, "created") ? COLOUR_WARN : COLOUR_NONE;
+}
+
 static int add_folder(struct table *t, const struct look *l, const json_t *event)
 {
-	static const enum colour colours[N_COLUMNS] = {[COLUMN_NOTE] = COLOUR_WARN};
-	const char *result = member_str(event, "result"), *text = member_str(event, "text");
+	enum colour colours[N_COLUMNS] = {COLOUR_NONE};
 	const char *cells[N_COLUMNS] = {0};
-	char messages[24], copy[24], bytes[32], flags[24],
-		note[NOTE_MAX + SKIPS_TEXT_MAX + 64] = "";
-	char skipped[SKIPS_TEXT_MAX + 32] = "", why[SKIPS_TEXT_MAX];
+	char messages[24], copy[24], bytes[32], flags[24];
+	char rule[3 * NOTE_MAX + 2 * SKIPS_TEXT_MAX] = "";
 
-	if (member_u64(event, "skipped") > 0)
-		(void)snprintf(skipped, sizeof(skipped), "%" PRIu64 " skipped%s",
-			       member_u64(event, "skipped"), event_skips(event, why));
 	number(messages, sizeof(messages), event, "messages");
 	number(copy, sizeof(copy), event, "copied");
 	number(flags, sizeof(flags), event, "flags_updated");
@@ -58,14 +93,7 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 		(void)format_size(bytes, sizeof(bytes), member_u64(event, "bytes"));
 	else
 		(void)snprintf(bytes, sizeof(bytes), "-");
-
-	if (*result && strcmp(result, "ok") != 0)
-		(void)snprintf(note, sizeof(note), "%s%s%.*s", result, *text ? ": " : "",
-			       NOTE_MAX, text);
-	else
-		(void)snprintf(note, sizeof(note), "%s%s%s",
-			       member_bool(event, "created") ? "will be created" : "",
-			       member_bool(event, "created") && *skipped ? ", " : "", skipped);
+	colours[COLUMN_RULE] = put_rule(rule, sizeof(rule), event);
 
 	cells[COLUMN_ORIGIN] = member_str(event, "folder");
 	cells[COLUMN_ARROW] = l->utf8 ? "→" : "->";
@@ -76,23 +104,14 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 	cells[COLUMN_COPY] = copy;
 	cells[COLUMN_BYTES] = bytes;
 	cells[COLUMN_FLAGS] = flags;
-	cells[COLUMN_NOTE] = note;
+	cells[COLUMN_RULE] = rule;
 	return table_add(t, NULL, COLOUR_NONE, cells, colours);
 }
 
-/* Looked at, and nothing to do. */
-static bool is_idle(const json_t *event)
-{
-	return strcmp(member_str(event, "result"), "ok") == 0 &&
-	       !member_bool(event, "created") && member_u64(event, "copied") == 0 &&
-	       member_u64(event, "flags_updated") == 0 && member_u64(event, "skipped") == 0 &&
-	       member_u64(event, "failed") == 0 && member_u64(event, "deleted") == 0;
-}
-
-int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all)
+int plan_view(FILE *f, const struct look *l, const json_t *folder_events)
 {
 	_cleanup_(table_freep) struct table *t = NULL;
-	size_t i, n_idle = 0, n = json_array_size(folder_events);
+	size_t i, n = json_array_size(folder_events);
 	const json_t *event;
 	int r;
 
@@ -102,18 +121,11 @@ int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool a
 
 	json_array_foreach(folder_events, i, event)
 	{
-		if (!all && is_idle(event)) {
-			n_idle++;
-			continue;
-		}
 		r = add_folder(t, l, event);
 		if (r < 0)
 			return r;
 	}
-	if (n_idle < n)
+	if (n > 0)
 		table_print(t, f, l);
-	if (n_idle > 0)
-		fprintf(f, "  %zu %sfolder%s: nothing to do\n", n_idle,
-			n_idle < n ? "other " : "", PLURAL(n_idle));
 	return 0;
 }

@@ -175,7 +175,7 @@ enum known_verdict known_judge(const struct known *k, const struct folder_rules 
 		       : KNOWN_MOVED;
 }
 
-static int tell_moved(struct engine *e, const struct pair *p, const struct known_pair *was,
+static int tell_moved(struct engine *e, struct pair *p, const struct known_pair *was,
 		      bool confirmed, struct mm_err *reterr)
 {
 	uint64_t messages = 0, bytes = 0;
@@ -191,6 +191,9 @@ static int tell_moved(struct engine *e, const struct pair *p, const struct known
 			    p->origin, was->name, (unsigned long long)messages, p->destination);
 		return 0;
 	}
+	if (pair_note(p, "went to \"%s\" (%llu messages)", was->name,
+		      (unsigned long long)messages) < 0)
+		return mm_err_oom(reterr);
 	mm_err_set(&err, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -EPERM,
 		   "went to \"%s\" (%llu messages), would go to \"%s\" (%s)", was->name,
 		   (unsigned long long)messages, p->destination,

@@ -229,6 +229,29 @@ static int note_still(void *userdata, struct message *m, struct mm_err *reterr)
 	return 0;
 }
 
+/* An equal message that the origin still has, and whose copy this is, too, goes on having it:
+ * 1, and the row is gone; 0; -errno. */
+static int keep_shared(struct folder_work *w, const struct state_row *row,
+		       struct mm_err *reterr)
+{
+	struct state *s = w->lane->engine->state;
+	int64_t id = w->pair->sf.id;
+	struct store_features f;
+	int r, given;
+
+	store_features(w->lane->destination, &f);
+	if (!f.merges)
+		return 0;
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	given = r = state_hand_over(s, id, row->digest, row->dest_uid, reterr);
+	if (r > 0)
+		r = state_delete(s, id, row->uid, reterr);
+	r = state_end(s, r < 0 ? r : 0, reterr);
+	return r < 0 ? r : given;
+}
+
 /* What the state has of them; those of an earlier chunk that was cut off are forgotten. */
 static int recall(struct folder_work *w, const struct seqset *uids, struct chunk *c,
 		  struct mm_err *reterr)
@@ -242,6 +265,11 @@ static int recall(struct folder_work *w, const struct seqset *uids, struct chunk
 			return r;
 		if (r == 0 || absence_row(&row, false) != ABSENCE_DUE ||
 		    row.uidvalidity != w->destination.status.uidvalidity)
+			continue;
+		r = keep_shared(w, &row, reterr);
+		if (r < 0)
+			return r;
+		if (r > 0)
 			continue;
 		c->v[c->n] = (struct due){
 			.uid = row.uid,

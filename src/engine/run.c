@@ -286,6 +286,8 @@ static void report_folder(struct engine *e, const struct pair *p)
 	struct engine_folder f = {
 		.origin = p->origin,
 		.destination = p->destination,
+		.rule = p->map.by,
+		.note = p->note,
 		.messages = p->listed,
 		.copied = p->copied,
 		.present = p->present,
@@ -300,6 +302,26 @@ static void report_folder(struct engine *e, const struct pair *p)
 		.unchanged = p->unchanged,
 		.error = p->error.code ? p->error.text : NULL,
 	};
+
+	if (e->hooks->folder)
+		e->hooks->folder(e->hooks->userdata, &f);
+}
+
+/* What a plan says beside the numbers. Without memory it says less. */
+static void note_place(struct pair *p)
+{
+	if (p->map.shared)
+		(void)pair_note(p, "another folder goes there, too");
+	if (!p->exists && p->map.role && p->place != PAIR_DONE)
+		(void)pair_note(p, "with the role %s", role_name(p->map.role));
+}
+
+static void report_omitted(struct engine *e, const struct map_omitted *o)
+{
+	const struct engine_folder f = {.origin = o->origin,
+					.rule = o->by,
+					.messages = o->status.messages,
+					.bytes_total = o->status.bytes};
 
 	if (e->hooks->folder)
 		e->hooks->folder(e->hooks->userdata, &f);
@@ -349,6 +371,8 @@ static void sum_up(struct engine *e, struct run_summary *s)
 		s->bytes += p->bytes;
 		report_folder(e, p);
 	}
+	for (size_t i = 0; s->dry_run && i < e->n_omitted; i++)
+		report_omitted(e, &e->omitted[i]);
 	for (size_t i = 0; i < e->n_lanes; i++) {
 		lane_close(&e->lanes[i]);
 		s->round_trips += e->lanes[i].round_trips;
@@ -406,6 +430,8 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 	s->dry_run = e->job->dry_run;
 	set_phase(e, "listing");
 	r = begin(e, &err);
+	for (size_t i = 0; r == 0 && s->dry_run && i < e->n_pairs; i++)
+		note_place(&e->pairs[i]);
 	if (r == 0)
 		r = settle_pairs(e, &err);
 	if (r == 0)

@@ -63,6 +63,33 @@ static int check_altered(struct transfer *t, struct batch *b, struct mm_err *ret
 	return r;
 }
 
+/* A destination that keeps equal messages once (Gmail) has it already: as one that was found
+ * there. 1; 0; -errno. */
+static int is_merged(struct transfer *t, const struct item *it, struct mm_err *reterr)
+{
+	const uint8_t *digest = it->message.digest;
+
+	if (!t->features.merges)
+		return 0;
+	for (const struct batch *b = t->checked; b; b = b->next)
+		for (size_t i = 0; i < b->n; i++)
+			if (b->v[i].found &&
+			    memcmp(b->v[i].message.digest, digest, MESSAGE_DIGEST_OCTETS) == 0)
+				return 1;
+	return state_has_copy(t->engine->state, t->work->pair->sf.id, digest, reterr);
+}
+
+static int merge(struct transfer *t, struct item *it, struct mm_err *reterr)
+{
+	t->merged++;
+	it->merged = true;
+	it->state = ROW_STORED;
+	it->dest_uid = 0;
+	return text_set(&it->reason, "the destination keeps equal messages once") < 0
+		       ? mm_err_oom(reterr)
+		       : 0;
+}
+
 /* Confirmed by the server and not there: tried once more by a later run, then given up. */
 static int not_found(struct transfer *t, const struct batch *b, struct item *it,
 		     struct mm_err *reterr)
@@ -118,9 +145,11 @@ static int conclude(struct transfer *t, struct batch *b, struct mm_err *reterr)
 			w->watermark = MAX_OF(w->watermark, it->dest_uid + 1);
 			if (it->repairs)
 				ladder_tell_repaired(t, it);
-		} else {
-			r = not_found(t, b, it, reterr);
+			continue;
 		}
+		r = is_merged(t, it, reterr);
+		if (r >= 0)
+			r = r > 0 ? merge(t, it, reterr) : not_found(t, b, it, reterr);
 	}
 	if (r == 0)
 		r = check_altered(t, b, reterr);

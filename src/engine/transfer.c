@@ -97,7 +97,9 @@ static void count_batch(struct transfer *t, const struct batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct item *it = &b->v[i];
 
-		if (it->state != ROW_STORED && it->state != ROW_ALTERED)
+		if (it->merged) /* it was there already */
+			atomic_fetch_add(&t->engine->done, 1);
+		if (it->merged || (it->state != ROW_STORED && it->state != ROW_ALTERED))
 			continue;
 		p->copied++;
 		note_progress(t->work, 1);
@@ -566,6 +568,11 @@ int transfer(struct folder_work *w, struct mm_err *reterr)
 
 			(void)transfer_commit(&t, NULL, &late);
 		}
+		if (t.merged > 0)
+			engine_note(t.engine, LOG_NOTICE,
+				    "folder \"%s\": %llu messages are equal to others there, "
+				    "and the destination keeps one of them",
+				    w->pair->destination, (unsigned long long)t.merged);
 		/* The batch whose answer did not come is in no list any more. */
 		if (t.sent)
 			note_end(&t, r);

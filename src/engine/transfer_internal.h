@@ -52,6 +52,7 @@ struct item {
 	unsigned wrong, repairs; /* enum repair: what applies, what was done */
 	enum mm_class held;      /* ROW_HELD: the class of the refusal */
 	bool refused;            /* as long as it is held */
+	bool merged;             /* the destination keeps it as an equal one */
 };
 
 struct batch {
@@ -80,7 +81,8 @@ struct transfer {
 	bool sent;    /* something was: its outcome may be uncertain when the session ends */
 	bool put_off; /* the destination wants to be left alone */
 	bool told_altered;
-	bool closed; /* the folder takes no message at all */
+	uint64_t merged; /* messages that the destination keeps as equal ones */
+	bool closed;     /* the folder takes no message at all */
 
 	struct batch *filling;
 	struct batch *first, *last; /* sent, in order */

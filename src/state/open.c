@@ -51,6 +51,13 @@ static const char *const statements[ST_N] = {
 	[ST_SETTLE] =
 		"UPDATE message SET state = ?3, dest_uid = ?4, attempts = ?5, reason = ?6 "
 		"WHERE folder = ?1 AND uid = ?2",
+	[ST_HAS_COPY] = "SELECT 1 FROM folder AS f CROSS JOIN message AS m WHERE " THERE
+			" AND m.folder IN (f.id, -f.id) AND m.digest = ?2 "
+			"AND m.dest_uid > 0 LIMIT 1",
+	[ST_HAND_OVER] =
+		"UPDATE message SET dest_uid = ?3, reason = NULL WHERE folder = ?1 AND uid = "
+		"(SELECT uid FROM message WHERE folder = ?1 AND state = 2 AND dest_uid = 0 "
+		"AND digest = ?2 ORDER BY uid LIMIT 1)",
 	[ST_SET_FLAGS] = "UPDATE message SET flags = ?3, held_under = 0, held_what = NULL "
 			 "WHERE folder = ?1 AND uid = ?2",
 	[ST_REFUSE_FLAGS] = "UPDATE message SET held_under = ?3, held_what = ?4 "

@@ -262,6 +262,40 @@ int state_settle(struct state *s, int64_t folder, uint32_t uid, enum row_state s
 	return run(s, ST_SETTLE, "write a message", reterr);
 }
 
+int state_has_copy(struct state *s, int64_t folder, const uint8_t *digest,
+		   struct mm_err *reterr)
+{
+	sqlite3_stmt *st = s->st[ST_HAS_COPY];
+	int r, rc;
+
+	(void)pthread_mutex_lock(&s->lock);
+	r = usable(s, reterr);
+	if (r == 0) {
+		(void)sqlite3_bind_int64(st, 1, folder);
+		(void)sqlite3_bind_blob(st, 2, digest, MESSAGE_DIGEST_OCTETS, SQLITE_STATIC);
+		rc = sqlite3_step(st);
+		(void)sqlite3_reset(st);
+		r = rc == SQLITE_ROW    ? 1
+		    : rc == SQLITE_DONE ? 0
+					: state_failed(s, "look for equal messages", reterr);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int state_hand_over(struct state *s, int64_t folder, const uint8_t *digest, uint32_t dest_uid,
+		    struct mm_err *reterr)
+{
+	sqlite3_stmt *st = s->st[ST_HAND_OVER];
+	int r;
+
+	(void)sqlite3_bind_int64(st, 1, folder);
+	(void)sqlite3_bind_blob(st, 2, digest, MESSAGE_DIGEST_OCTETS, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(st, 3, dest_uid);
+	r = run(s, ST_HAND_OVER, "write a message", reterr);
+	return r < 0 ? r : sqlite3_changes(s->db) > 0;
+}
+
 int state_set_flags(struct state *s, int64_t folder, uint32_t uid, const char *flags,
 		    struct mm_err *reterr)
 {

@@ -25,29 +25,42 @@ static json_t *new_event(const struct reporter *r, const char *name)
 			 r->job->run_id ? r->job->run_id : "");
 }
 
+/* A folder that the rules leave out has no place and no counts. */
+static json_t *omitted_folder(const struct engine_folder *f)
+{
+	return json_pack("{s:s, s:n, s:I, s:I, s:s, s:s}", "folder", f->origin, "destination",
+			 "messages", (json_int_t)f->messages, "bytes_total",
+			 (json_int_t)f->bytes_total, "result", "skipped", "text", "left out");
+}
+
+static json_t *counted_folder(const struct engine_folder *f)
+{
+	return json_pack(
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s, s:o}",
+		"folder", f->origin, "destination", f->destination, "messages",
+		(json_int_t)f->messages, "copied", (json_int_t)f->copied, "present",
+		(json_int_t)f->present, "skipped", (json_int_t)f->skipped, "failed",
+		(json_int_t)f->failed, "flags_updated", (json_int_t)f->flags_updated, "deleted",
+		(json_int_t)f->deleted, "bytes", (json_int_t)f->bytes, "bytes_total",
+		(json_int_t)f->bytes_total, "created", f->created, "unchanged", f->unchanged,
+		"result", f->error ? "failed" : "ok", "skipped_by",
+		skips_to_json(f->skipped_by));
+}
+
 static void on_folder(void *userdata, const struct engine_folder *f)
 {
 	const struct reporter *r = userdata;
 	json_t *e = new_event(r, "folder");
 
-	if (e &&
-	    json_object_update_new(
-		    e,
-		    json_pack(
-			    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, "
-			    "s:s, s:o}",
-			    "folder", f->origin, "destination", f->destination, "messages",
-			    (json_int_t)f->messages, "copied", (json_int_t)f->copied, "present",
-			    (json_int_t)f->present, "skipped", (json_int_t)f->skipped, "failed",
-			    (json_int_t)f->failed, "flags_updated",
-			    (json_int_t)f->flags_updated, "deleted", (json_int_t)f->deleted,
-			    "bytes", (json_int_t)f->bytes, "bytes_total",
-			    (json_int_t)f->bytes_total, "created", f->created, "unchanged",
-			    f->unchanged, "result", f->error ? "failed" : "ok", "skipped_by",
-			    skips_to_json(f->skipped_by))) < 0) {
+	if (e && json_object_update_new(e, f->destination ? counted_folder(f)
+							  : omitted_folder(f)) < 0) {
 		json_decref(e);
 		return;
 	}
+	if (e && f->rule)
+		json_object_set_new(e, "rule", json_string(f->rule));
+	if (e && f->note)
+		json_object_set_new(e, "note", json_string(f->note));
 	if (e && f->error)
 		json_object_set_new(e, "text", json_string(f->error));
 	(void)send_event(r, e);

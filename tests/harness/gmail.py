@@ -390,3 +390,10 @@ class _Session:
             if "\\Flagged" in before - mail.flags:
                 labels = labels - {self.box.roles["\\Flagged"]}
             self.box._label(mail, labels)  # pylint: disable=protected-access
+
+    def do_uid_expunge(self, words):
+        for _, _, mail in self._chosen(words[0].decode(), True):
+            if "\\Deleted" in mail.flags:
+                mail.flags.discard("\\Deleted")
+                self.box._label(  # pylint: disable=protected-access
+                    mail, mail.labels - {self.folder.name})

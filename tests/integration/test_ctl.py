@@ -600,10 +600,12 @@ def test_plan_prints_what_each_folder_would_get(daemon):
     def run(call):
         call.runs("bob")
         call.event(event="folder", account="bob", folder="INBOX", destination="INBOX", messages=1200,
-                   copied=12, bytes=1468006, flags_updated=2, created=False, result="ok")
+                   copied=12, bytes=1468006, flags_updated=2, created=False, rule="same name",
+                   result="ok")
         call.event(event="folder", account="bob", folder="Entwürfe/日本語", destination="Drafts/日本語",
-                   messages=6, copied=6, bytes=225280, flags_updated=0, created=True, result="ok")
-        call.event(event="folder", account="bob", folder="Spam", result="skipped")
+                   messages=6, copied=6, bytes=225280, flags_updated=0, created=True,
+                   rule="map", note="a note", result="ok")
+        call.event(event="folder", account="bob", folder="Spam", rule="exclude", result="skipped")
         call.event(event="done", **summary("bob", dry_run=True, copied=18, present=1188,
                                            flags_updated=2, bytes=1693286))
         call.reply(exit_code=0, summaries=[])
@@ -614,10 +616,11 @@ def test_plan_prints_what_each_folder_would_get(daemon):
     assert ask(daemon, "run", "bob", "--dry-run") == (rc, out, err)
     assert ask(daemon, "plan", "bob", "-q") == (0, "", "")
     rows = [line.split() for line in out.splitlines()]
-    assert rows[0] == "ORIGIN DESTINATION MESSAGES TO COPY BYTES FLAGS".split()
-    assert rows[1] == "INBOX → INBOX 1200 12 1.4 MiB 2".split()
-    assert rows[2] == "Entwürfe/日本語 → Drafts/日本語 6 6 220.0 KiB 0 will be created".split()
-    assert rows[3] == "Spam - - - - skipped".split()
+    assert rows[0] == "ORIGIN DESTINATION MESSAGES TO COPY BYTES FLAGS BY RULE".split()
+    assert rows[1] == "INBOX → INBOX 1200 12 1.4 MiB 2 same name".split()
+    assert rows[2] == "Entwürfe/日本語 → Drafts/日本語 6 6 220.0 KiB 0".split() + \
+        "map, will be created; a note".split()
+    assert rows[3] == "Spam - - - - skipped, exclude".split()
     assert out.splitlines()[4].startswith("bob: plan in 10 s, nothing was changed on either side")
     assert "would copy" in out and "would set flags" in out
 

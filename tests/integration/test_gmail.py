@@ -115,7 +115,7 @@ def test_each_message_where_its_labels_are(box, make):
     assert done["copied"] == sum(len(v) for v in wanted.values())
     done = pair.run()
     assert (done["copied"], done["failed"]) == (sum(len(v) for v in wanted.values()), 0)
-    assert done["skipped"] == in_all - len(ARCHIVED)
+    assert done["skipped_by"] == {"other-folder": in_all - len(ARCHIVED)}
     with pair.at_destination() as client:
         assert where(client) == wanted
         starred = [m for f in client.folders() for m in client.messages(f) if "\\Flagged" in m.flags]
@@ -126,6 +126,7 @@ def test_each_message_where_its_labels_are(box, make):
     mark = len(box.heard)
     again = pair.run()
     assert (again["copied"], again["failed"]) == (0, 0)
+    assert (again["present"], again["skipped_by"]) == (done["copied"], done["skipped_by"])
     assert not label_questions(box, mark)
     assert not [c for c in box.heard[mark:] if " FETCH " in c]
 
@@ -162,6 +163,34 @@ def test_a_label_that_goes(box, make):
     assert pair.run()["copied"] == 0
 
 
+def test_a_folder_that_is_left_out_later(box, make, mm):
+    """Nothing has changed at the origin, but what counts has."""
+    fill(box)
+    pair = make()
+    pair.run()
+    mm.accounts[0]["folders"] = {"automap": False, "exclude": ["Work"]}
+    mm.write_config()
+    assert mm.ctl("reload").rc == 0
+    assert pair.run()["copied"] == 1
+    with pair.at_destination() as client:
+        assert where(client) == expected(box, ARCHIVED | {15})
+    assert pair.run()["copied"] == 0
+
+
+def test_archived_with_propagate_deletes(box, make):
+    """It moves at the destination, too."""
+    mails = fill(box)
+    pair = make(propagate_deletes=True)
+    pair.run()
+    box.label(mails[1], [])
+    done = pair.run()
+    assert (done["copied"], done["deleted"], done["failed"]) == (1, 1, 0)
+    wanted = expected(box, ARCHIVED | {1})
+    wanted["INBOX"].remove(1)
+    with pair.at_destination() as client:
+        assert where(client) == wanted
+
+
 def test_new_mail(box, make):
     fill(box)
     pair = make()
@@ -179,8 +208,34 @@ def test_the_plan_says_so(box, make, mm):
     fill(box)
     pair = make(folders={"automap": True})
     got = mm.ctl("plan", pair.account)
-    print(got.out)
-    assert 0
+    rest, = [x for x in got.out.splitlines() if box.roles["\\All"] in x]
+    assert "only what is in no other folder here" in rest
+    assert re.search(r" 13 +3 ", rest)
+    for role in ("\\Flagged", "\\Important"):
+        left_out, = [x for x in got.out.splitlines() if box.roles[role] in x]
+        assert "a view of mail in other folders" in left_out
+
+
+def test_folders_that_are_left_out_do_not_count(box, make):
+    """What is only in these is in all mail, and copied from there."""
+    fill(box)
+    pair = make(folders={"automap": False, "exclude": ["Work", "\\Sent"]})
+    pair.run()
+    wanted = expected(box, ARCHIVED | {4, 15})
+    del wanted["Work"], wanted[box.roles["\\Sent"]]
+    with pair.at_destination() as client:
+        assert where(client) == wanted
+    assert pair.run()["copied"] == 0
+
+
+def test_all_mail_alone(box, make):
+    fill(box)
+    pair = make(folders={"automap": False, "include": ["\\All"]})
+    done = pair.run()
+    assert (done["copied"], done["skipped"]) == (len(LABELLED) - 2, 0)
+    with pair.at_destination() as client:
+        assert where(client) == {box.roles["\\All"]: sorted(set(LABELLED) - {8, 9})}
+    assert not label_questions(box)
 
 
 @pytest.mark.parametrize("box", ["english"], indirect=True)
@@ -194,3 +249,42 @@ def test_nothing_is_lost_where_labels_are_not_told(box, make, monkeypatch):
     with pair.at_destination() as client:
         assert len(where(client)[box.roles["\\All"]]) == len(LABELLED) - 2
     assert done["failed"] == 0
+
+
+# ---- to it ----
+
+@pytest.fixture
+def to_gmail(make_pair, mm):
+    with Gmail({}) as server:
+        yield server, lambda **keys: make_pair(destination=server, via_destination=server, **keys)
+        mm.terminate()
+
+
+def test_equal_messages_are_one_there(to_gmail, mm):
+    """Two in one folder are one there, in two folders one with two labels. Nothing has failed."""
+    server, make = to_gmail
+    pair = make(propagate_deletes=True)
+    with pair.at_origin() as client:
+        client.create("Work")
+        for number in (1, 2, 3, 1, 1):
+            client.append("Work", mail(number))
+        client.append("INBOX", mail(2))
+    mm.start()
+    done = pair.run()
+    assert (done["copied"], done["present"], done["failed"]) == (4, 2, 0)
+    assert len(server.mails) == 3
+    with pair.at_destination() as client:
+        assert where(client) == {"INBOX": [2], "Work": [1, 2, 3], "[Gmail]/All Mail": [1, 2, 3]}
+    assert "2 messages are equal to others there" in mm.log()
+    done = pair.run()
+    assert (done["copied"], done["present"], done["failed"]) == (0, 6, 0)
+
+    # The copy belongs to all of them: it goes with the last.
+    for deleted, there in ((0, [1, 2, 3]), (0, [1, 2, 3]), (1, [2, 3])):
+        with pair.at_origin() as client:
+            client.expunge("Work", next(m.uid for m in client.messages("Work")
+                                        if number_of(client.body("Work", m.uid)) == 1))
+        done = pair.run()
+        assert (done["copied"], done["failed"], done["deleted"]) == (0, 0, deleted)
+        with pair.at_destination() as client:
+            assert where(client)["Work"] == there
