@@ -49,6 +49,7 @@ struct check_side {
 	bool listed; /* folders is complete, with marks and sizes where the server tells them */
 	bool sized;
 	bool labels; /* its folders are labels (Gmail) */
+	enum folder_server server;
 	struct folder_list folders;
 	uint64_t messages, bytes;
 	bool has_quota;
