@@ -94,7 +94,8 @@ uint64_t imap_caps_hash(const struct imap *c);
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
 enum folder_server imap_server(const struct imap *c);
-bool imap_usable(const struct imap *c); /* false once the session broke */
+char imap_separator(const struct imap *c); /* of levels; after imap_list(); 0: none */
+bool imap_usable(const struct imap *c);    /* false once the session broke */
 /* It broke when compression had begun, and it may be the reason: try again without. */
 bool imap_garbled(const struct imap *c);
 

@@ -59,6 +59,8 @@ struct store_features {
 	uint64_t size_limit; /* of one message; 0: none told */
 	uint64_t caps_hash;  /* a number for all that the store says that it can */
 	enum folder_server server;
+	bool makes_roles; /* folders can be made with a role */
+	char separator;   /* between levels, once its folders were listed; 0: none */
 };
 void store_features(const struct store *s, struct store_features *ret);
 uint64_t store_round_trips(const struct store *s);

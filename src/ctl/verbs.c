@@ -20,7 +20,7 @@ const struct ctl_verb ctl_verbs[] = {
 		 OPT_BIT(OPT_FROM_UNIT),
 	 1, NAMES_MAX, verb_run},
 	{"plan", "NAME", "what a run would do, folder by folder; changes nothing",
-	 "The same as run --dry-run. With -v folders that have nothing to do are listed too.",
+	 "The same as run --dry-run: all folders, with the rule by which they go somewhere.",
 	 OPT_BIT(OPT_LOCAL), 1, 1, verb_plan},
 	{"check", "[NAME...]", "look at everything that runs need; changes nothing",
 	 "Without a name: configuration, service and every account. Each line is ok, warn\n"

@@ -10,7 +10,7 @@
 
 #include "engine_internal.h"
 
-#define OTHER_NAMES 3 /* of folder_other_name() */
+#define OTHER_NAMES 5 /* of folder_other_name() */
 
 /* One folder that is to be made or subscribed: the first of the pairs that go there. */
 struct wanted {
@@ -175,8 +175,10 @@ static int other_name(struct making *m, struct wanted *w, unsigned n, struct mm_
 	_cleanup_(freep) char *base =
 		text_fmt("%s%s", w->pair->destination, f && f->noselect ? "/" : "");
 	_cleanup_(buf_done) struct buf name = {0}, raw = {0};
+	struct store_features features;
 
-	if (!base || folder_other_name(base, n, &name) < 0 ||
+	store_features(m->lane->destination, &features);
+	if (!base || folder_other_name(base, n, features.separator, &name) < 0 ||
 	    store_local_name(m->lane->destination, buf_str(&name), &raw) < 0)
 		return mm_err_oom(reterr);
 	if (strcmp(buf_str(&raw), w->pair->destination_raw) == 0 ||

@@ -308,12 +308,21 @@ static void report_folder(struct engine *e, const struct pair *p)
 }
 
 /* What a plan says beside the numbers. Without memory it says less. */
-static void note_place(struct pair *p)
+static void note_places(struct engine *e)
 {
-	if (p->map.shared)
-		(void)pair_note(p, "another folder goes there, too");
-	if (!p->exists && p->map.role && p->place != PAIR_DONE)
-		(void)pair_note(p, "with the role %s", role_name(p->map.role));
+	struct store_features f;
+
+	store_features(e->lanes[0].destination, &f);
+	for (size_t i = 0; i < e->n_pairs; i++) {
+		struct pair *p = &e->pairs[i];
+
+		if (p->place == PAIR_DONE)
+			continue;
+		if (p->map.shared)
+			(void)pair_note(p, "another folder goes there, too");
+		if (!p->exists && p->map.role && f.makes_roles)
+			(void)pair_note(p, "with the role %s", role_name(p->map.role));
+	}
 }
 
 static void report_omitted(struct engine *e, const struct map_omitted *o)
@@ -430,8 +439,8 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 	s->dry_run = e->job->dry_run;
 	set_phase(e, "listing");
 	r = begin(e, &err);
-	for (size_t i = 0; r == 0 && s->dry_run && i < e->n_pairs; i++)
-		note_place(&e->pairs[i]);
+	if (r == 0 && s->dry_run)
+		note_places(e);
 	if (r == 0)
 		r = settle_pairs(e, &err);
 	if (r == 0)

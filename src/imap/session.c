@@ -108,6 +108,11 @@ const char *imap_label(const struct imap *c)
 	return c->label;
 }
 
+char imap_separator(const struct imap *c)
+{
+	return c->delim;
+}
+
 enum folder_server imap_server(const struct imap *c)
 {
 	if (imap_has(c, IMAP_CAP_GMAIL))

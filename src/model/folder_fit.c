@@ -31,7 +31,7 @@ static const struct refusals kinds[FOLDER_SERVER_N] = {
 };
 
 /* Whatever any of them may dislike: what file systems, shells and LIST give a meaning to. */
-static const struct refusals strict = {.chars = "\"*%\\:;<>|?^~&#'`{}[]!$=",
+static const struct refusals strict = {.chars = "\"*%\\:;<>|?^~&#'`{}[]!$",
 				       .blanks = BLANK_FIRST | BLANK_LAST | BLANK_TWICE,
 				       .dots = true,
 				       .controls = true};
@@ -41,9 +41,9 @@ bool folder_server_ignores_case(enum folder_server server)
 	return kinds[server].ignores_case;
 }
 
-static bool is_escape(const char *s)
+static bool is_escape(const char *s, char mark)
 {
-	return s[0] == '%' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2]);
+	return s[0] == mark && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2]);
 }
 
 static bool is_edge(const char *s, size_t n, size_t i)
@@ -80,16 +80,24 @@ static bool is_refused_level(const struct refusals *k, const char *s, size_t n, 
 	return is_reserved(k, s, n, top);
 }
 
+/* How octets are escaped. */
+struct manner {
+	char mark;  /* before the digits */
+	char other; /* escaped, too; 0: none */
+};
+static const struct manner usual = {.mark = '%'};
+
 /* What already looks like an escape gets one of its own, so that the way back is exact. */
-static int escape_level(const struct refusals *k, const char *s, size_t n, bool top,
-			struct buf *out)
+static int escape_level(const struct refusals *k, const struct manner *m, const char *s,
+			size_t n, bool top, struct buf *out)
 {
 	bool reserved = is_reserved(k, s, n, top);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (is_refused(k, s, n, i) || is_escape(s + i) || (reserved && i == 0))
-			r = buf_addf(out, "%%%02X", (unsigned)(unsigned char)s[i]);
+		if (is_refused(k, s, n, i) || is_escape(s + i, m->mark) ||
+		    (m->other && s[i] == m->other) || (reserved && i == 0))
+			r = buf_addf(out, "%c%02X", m->mark, (unsigned)(unsigned char)s[i]);
 		else
 			r = buf_addc(out, s[i]);
 	}
@@ -109,22 +117,31 @@ static bool is_refused_name(const struct refusals *k, const char *name)
 	}
 }
 
-/* 1: something was escaped. */
-static int escape(const struct refusals *k, const char *name, struct buf *out)
+static int escape_all(const struct refusals *k, const struct manner *m, const char *name,
+		      struct buf *out)
 {
 	int r = 0;
 
-	if (!is_refused_name(k, name))
-		return buf_adds(out, name);
 	for (const char *s = name; r == 0; s++) {
 		size_t n = strcspn(s, "/");
 
-		r = escape_level(k, s, n, s == name, out);
+		r = escape_level(k, m, s, n, s == name, out);
 		s += n;
 		if (*s == '\0')
 			break;
 		r = r < 0 ? r : buf_addc(out, '/');
 	}
+	return r;
+}
+
+/* 1: something was escaped. */
+static int escape(const struct refusals *k, const char *name, struct buf *out)
+{
+	int r;
+
+	if (!is_refused_name(k, name))
+		return buf_adds(out, name);
+	r = escape_all(k, &usual, name, out);
 	return r < 0 ? r : 1;
 }
 
@@ -173,19 +190,21 @@ static int respell(const char *s, const char *what, const char *with, struct buf
 	return r;
 }
 
-int folder_other_name(const char *name, unsigned n, struct buf *out)
+int folder_other_name(const char *name, unsigned n, char separator, struct buf *out)
 {
+	const struct manner equals = {.mark = '=',
+				      .other = separator == '/' ? '\0' : separator};
 	_cleanup_(buf_done) struct buf plain = {0}, flat = {0};
 	int r;
 
-	if (n > 2)
+	if (n > 4)
 		return 0;
-	r = escape(&strict, name, &plain);
+	r = n < 3 ? escape(&strict, name, &plain) : escape_all(&strict, &equals, name, &plain);
 	if (r >= 0)
-		r = respell(buf_str(&plain), "/", "%2F", &flat);
+		r = respell(buf_str(&plain), "/", n < 3 ? "%2F" : "=2F", &flat);
 	if (r == 0)
-		r = n == 0   ? buf_adds(out, buf_str(&plain))
-		    : n == 1 ? buf_adds(out, buf_str(&flat))
-			     : respell(buf_str(&flat), "%2F", "%252F", out);
+		r = n == 0 || n == 3 ? buf_adds(out, buf_str(&plain))
+		    : n == 2         ? respell(buf_str(&flat), "%2F", "%252F", out)
+				     : buf_adds(out, buf_str(&flat));
 	return r < 0 ? r : 1;
 }

@@ -83,6 +83,8 @@ static void do_features(const struct store *s, struct store_features *ret)
 	ret->size_limit = imap_append_limit(c);
 	ret->caps_hash = imap_caps_hash(c);
 	ret->server = imap_server(c);
+	ret->separator = imap_separator(c);
+	ret->makes_roles = caps & IMAP_CAP_CREATE_SPECIAL_USE;
 }
 
 static uint64_t do_round_trips(const struct store *s)

@@ -246,6 +246,7 @@ static int look_at_folders(struct check_side *s, struct imap *c, struct mm_err *
 			"see whether the mailbox exists: log in with a mail program");
 	}
 	s->labels = imap_caps(c) & IMAP_CAP_GMAIL;
+	s->server = imap_server(c);
 	s->sized = imap_caps(c) & IMAP_CAP_STATUS_SIZE;
 	if (!s->sized) {
 		r = check_measure(c, &s->folders, reterr);

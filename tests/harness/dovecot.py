@@ -137,7 +137,7 @@ class Dovecot:
 
     users, masters: name → password (str or bytes); a master logs in as anyone (SASL authzid, or
                     "user*master").
-    mail_format:    "maildir" or "sdbox".
+    mail_format:    "maildir", "sdbox" or "mbox" (a folder holds messages or other folders).
     layout:         None (Maildir++: a folder's own name cannot contain a dot) or "fs".
     separator, prefix: of the one namespace, such as "." and "INBOX.".
     without:        capabilities it must not offer (it goes on understanding them).
@@ -333,6 +333,8 @@ class Dovecot:
     def _location(self):
         if self.mail_format == "maildir":
             return "maildir:~/Maildir" + (":LAYOUT=" + self.layout if self.layout else "")
+        if self.mail_format == "mbox":
+            return "mbox:~/mail:INBOX=~/inbox"
         return "sdbox:~/sdbox"
 
     def _write_config(self):

@@ -11,6 +11,7 @@ import pytest
 
 from harness import corpus
 from harness.changes import rename, renumber
+from harness.dovecot import Dovecot
 from harness.imapclient import Client
 from harness.quirky import Quirky, Script
 
@@ -242,6 +243,67 @@ def test_destination_folder_gone(make_pair, mm):
     assert made.run()["copied"] == 0
 
 
+def test_role_that_moved(refusing, mm):
+    """The destination gives a role to another folder: what was copied is not copied again."""
+    r = refusing("once LIST \"\"", "edit \\(([^)]*)\\) \"/\" (Reklame|Werbung)\\r => "
+                 "(\\\\Junk) \"/\" $2\\r",
+                 "edit \\(\\\\Junk\\) \"/\" Werbung => () \"/\" Werbung", "pass",
+                 "on LIST \"\"", "edit \\(([^)]*)\\) \"/\" Werbung\\r => (\\\\Junk) \"/\" Werbung\\r",
+                 "pass")
+    with r.pair.at_origin() as ours, r.pair.at_destination() as theirs:
+        corpus.simple(ours, "Junk", 3)
+        theirs.create("Reklame", subscribe=True)
+        theirs.create("Werbung", subscribe=True)
+    mm.start()
+    r.run()
+    assert r.counts() == {"Reklame": 3}
+    with r.pair.at_origin() as client:
+        corpus.simple(client, "Junk", 1, first=10)
+        corpus.simple(client, "Junk/2019", 2, first=20)
+    _, done = r.run()
+    assert (done["exit_code"], done["copied"]) == (0, 3)
+    assert r.counts() == {"Reklame": 4, "Reklame/2019": 2}
+
+
+# ---- the plan ----
+
+def test_plan(make_pair, mm):
+    """All folders with the rule, before anything is created."""
+    made = make_pair(folders={"exclude": ["\\Junk"], "map": [["Misc", "Box"], ["Nowhere", "X"]],
+                              "rewrite": ["s#^Lists/#L/#"]})
+    with made.at_origin() as ours, made.at_destination() as theirs:
+        for n, folder in enumerate(("Misc", "Box", "Lists/a", "Spam", "Deleted Items", "Plain")):
+            corpus.simple(ours, folder, n + 1, first=10 * n)
+        theirs.create("Trash", subscribe=True)
+        theirs.create("Plain", subscribe=True)
+    mm.start()
+    before = made.snapshot()
+    code, events, done = mm.run_json(made.account, args=("--dry-run",))
+    assert (code, done["copied"]) == (0, 17)
+    table = {e["folder"]: (e["destination"], e.get("rule"), e.get("created"), e["messages"],
+                           e.get("copied"), e.get("note"))
+             for e in events if e["event"] == "folder"}
+    both = "another folder goes there, too"
+    assert table == {
+        "INBOX": ("INBOX", "same name", False, 0, 0, None),
+        "Box": ("Box", "same name", True, 2, 2, both),
+        "Misc": ("Box", "map", True, 1, 1, both),
+        "Lists/a": ("L/a", "rewrite 1", True, 3, 3, None),
+        "Spam": (None, "exclude \\Junk", None, 4, None, None),
+        "Deleted Items": ("Trash", "automap \\Trash (name)", False, 5, 5, None),
+        "Plain": ("Plain", "same name", False, 6, 6, None),
+    }
+    assert any("Nowhere" in t for t in notes(events)), notes(events)
+    assert made.snapshot() == before
+    out = mm.ctl("plan", made.account).out
+    assert "Deleted Items  →  Trash" in out and "automap \\Trash (name)" in out
+    assert "skipped: left out, exclude \\Junk" in out
+    assert made.run()["copied"] == 17
+    # And where nothing is left to do it is as long.
+    _, events, _ = mm.run_json(made.account, args=("--dry-run",))
+    assert len([e for e in events if e["event"] == "folder"]) == len(table)
+
+
 # ---- names ----
 
 class Refusing:
@@ -337,6 +399,51 @@ def test_no_children_known(refusing, mm):
     assert len(r.creates()) == 1
 
 
+def test_messages_or_folders(make_pair, mm, ca, origin):
+    """A folder is a file there: what would be below it goes beside it, and what is a level alone
+    may come to hold messages."""
+    with Dovecot(fsync="never", name="mbox", ca=ca, mail_format="mbox") as server:
+        made = make_pair(destination=server)
+        with made.at_origin() as client:
+            corpus.simple(client, "a", 1)
+            corpus.simple(client, "a/b", 2, first=10)
+            corpus.simple(client, "c/d", 3, first=20)
+        mm.start()
+        done = made.run()
+        assert (done["copied"], done["failed"]) == (6, 0)
+        with made.at_destination() as client:
+            assert client.counts() == {"INBOX": 0, "a": 1, "a%2Fb": 2, "c/d": 3}
+        with made.at_origin() as client:
+            corpus.simple(client, "c", 4, first=30)
+            corpus.simple(client, "a", 1, first=40)
+            corpus.simple(client, "a/new", 1, first=50)
+        # By now it is known that "a" can hold none.
+        _, events, _ = mm.run_json(made.account, args=("--dry-run",))
+        places = {e["folder"]: e["destination"] for e in events if e["event"] == "folder"}
+        assert places["a/new"] == "a%2Fnew"
+        done = made.run()
+        assert (done["copied"], done["failed"]) == (6, 0)
+        with made.at_destination() as client:
+            assert client.counts() == {"INBOX": 0, "a": 2, "a%2Fb": 2, "a%2Fnew": 1, "c%2F": 4,
+                                       "c/d": 3}
+        assert made.run()["copied"] == 0
+        mm.terminate()
+
+
+def test_no_percent(refusing, mm):
+    """Escapes too may be what is refused (Cyrus)."""
+    r = refusing("on CREATE .*[:%]", "send $tag NO Invalid mailbox name")
+    with r.pair.at_origin() as client:
+        corpus.simple(client, "a:b", 2)
+        corpus.simple(client, "a:b/c%", 1, first=5)
+    mm.start()
+    _, done = r.run()
+    assert done["copied"] == 3
+    assert r.counts() == {"a=3Ab": 2, "a=3Ab/c=25": 1}
+    _, done = r.run()
+    assert (done["copied"], done["failed"]) == (0, 0)
+
+
 @pytest.mark.parametrize("code", ["[ALREADYEXISTS] ", "Mailbox already exists: "])
 def test_other_letters(refusing, mm, destination, code):
     """A destination that takes "lists" and "Lists" for one."""
@@ -374,7 +481,7 @@ def test_exchange_ignores_case(refusing, mm):
 def test_refused_whatever_name(refusing, mm):
     """Then the folder alone has failed, with the server's first reason."""
     r = refusing("once CREATE .*a:b", "send $tag NO the first reason",
-                 "on CREATE .*a%", "send $tag NO another reason")
+                 "on CREATE .*a[%=]", "send $tag NO another reason")
     with r.pair.at_origin() as client:
         corpus.simple(client, "a:b", 2)
         corpus.simple(client, "fine", 1, first=5)

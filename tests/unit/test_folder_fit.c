@@ -96,35 +96,39 @@ static void test_joints(void **state)
 static void test_other_names(void **state)
 {
 	static const struct {
-		const char *name, *others[3];
+		const char *name, *others[5];
 	} rows[] = {
-		{"plain", {"plain", "plain", "plain"}},
-		{"a/b/c", {"a/b/c", "a%2Fb%2Fc", "a%252Fb%252Fc"}},
-		{"a: b?", {"a%3A b%3F", "a%3A b%3F", "a%3A b%3F"}},
-		{"x:/y", {"x%3A/y", "x%3A%2Fy", "x%3A%252Fy"}},
-		{".hidden/dots..",
-		 {"%2Ehidden/dots.%2E", "%2Ehidden%2Fdots.%2E", "%2Ehidden%252Fdots.%2E"}},
-		{"v1.2", {"v1.2", "v1.2", "v1.2"}},
-		{"AC%2FDC", {"AC%252FDC", "AC%252FDC", "AC%252FDC"}},
-		{"tab\there", {"tab%09here", "tab%09here", "tab%09here"}},
-		{"100 %", {"100 %25", "100 %25", "100 %25"}},
+		{"plain", {"plain", "plain", "plain", "plain", "plain"}},
+		{"a/b/c", {"a/b/c", "a%2Fb%2Fc", "a%252Fb%252Fc", "a/b/c", "a=2Fb=2Fc"}},
+		{"a: b?", {"a%3A b%3F", "a%3A b%3F", "a%3A b%3F", "a=3A b=3F", "a=3A b=3F"}},
+		{"x:/y", {"x%3A/y", "x%3A%2Fy", "x%3A%252Fy", "x=3A/y", "x=3A=2Fy"}},
+		{".hide/dots..",
+		 {"%2Ehide/dots.%2E", "%2Ehide%2Fdots.%2E", "%2Ehide%252Fdots.%2E",
+		  "=2Ehide/dots=2E=2E", "=2Ehide=2Fdots=2E=2E"}},
+		/* "." is the separator of the last two */
+		{"v1.2", {"v1.2", "v1.2", "v1.2", "v1=2E2", "v1=2E2"}},
+		{"AC%2FDC", {"AC%252FDC", "AC%252FDC", "AC%252FDC", "AC=252FDC", "AC=252FDC"}},
+		{"tab\there",
+		 {"tab%09here", "tab%09here", "tab%09here", "tab=09here", "tab=09here"}},
+		{"100 %", {"100 %25", "100 %25", "100 %25", "100 =25", "100 =25"}},
+		{"a=b=3D", {"a=b=3D", "a=b=3D", "a=b=3D", "a=b=3D3D", "a=b=3D3D"}},
 		{"Entw\xc3\xbcrfe (alt), R&D",
 		 {"Entw\xc3\xbcrfe (alt), R%26D", "Entw\xc3\xbcrfe (alt), R%26D",
-		  "Entw\xc3\xbcrfe (alt), R%26D"}},
+		  "Entw\xc3\xbcrfe (alt), R%26D", "Entw\xc3\xbcrfe (alt), R=26D",
+		  "Entw\xc3\xbcrfe (alt), R=26D"}},
 	};
+	_cleanup_(buf_done) struct buf none = {0}, slash = {0};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++)
 		for (unsigned n = 0; n < ELEMENTS(rows[i].others); n++) {
 			_cleanup_(buf_done) struct buf out = {0};
 
-			assert_int_equal(folder_other_name(rows[i].name, n, &out), 1);
+			assert_int_equal(folder_other_name(rows[i].name, n, '.', &out), 1);
 			assert_string_equal(buf_str(&out), rows[i].others[n]);
 		}
-	{
-		_cleanup_(buf_done) struct buf out = {0};
-
-		assert_int_equal(folder_other_name("a/b", 3, &out), 0);
-	}
+	assert_int_equal(folder_other_name("a/b", 5, '.', &none), 0);
+	assert_int_equal(folder_other_name("v1.2/b", 3, '/', &slash), 1);
+	assert_string_equal(buf_str(&slash), "v1.2/b");
 }
 
 int main(void)
