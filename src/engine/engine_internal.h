@@ -4,6 +4,7 @@
 
 #include <mailmig/engine.h>
 #include <mailmig/folder.h>
+#include <mailmig/selection.h>
 #include <mailmig/seqset.h>
 #include <mailmig/state.h>
 #include <mailmig/store.h>
@@ -15,6 +16,7 @@
 #include "labels.h"
 #include "map.h"
 #include "match.h"
+#include "select.h"
 #include "throttle.h"
 
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
@@ -60,7 +62,8 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
-	struct absence absence; /* what is to be deleted at the destination */
+	uint64_t skipped_by[SKIP_N]; /* their sum is `skipped` */
+	struct absence absence;      /* what is to be deleted at the destination */
 };
 
 /* A pair of connections with its thread. */
@@ -113,7 +116,10 @@ struct engine {
 	const char *folder;
 	struct throttle throttle;
 	uint64_t n_errors;
-	struct mm_err lack; /* dry run: it does not fit; code 0: it does */
+	struct selection select;     /* which messages, seen from the beginning of this run */
+	int64_t started_sec;         /* wall clock */
+	struct store_room plan_room; /* dry run with such rules: what the destination takes */
+	struct mm_err lack;          /* dry run: it does not fit; code 0: it does */
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
 	_Atomic uint64_t progress; /* of all pairs */
@@ -137,6 +143,8 @@ uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
 /* A number for all rules of the account that decide what becomes of a folder's messages and
  * their flags; 0: there are none. */
 uint64_t folder_rules_hash(const struct job *j);
+/* The same for one pair: with the labels that decide, too. */
+uint64_t pair_rules(const struct engine *e, const struct pair *p);
 
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
@@ -214,7 +222,8 @@ struct folder_work {
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
-	bool dest_doubt;        /* messages seem to be gone from the destination */
+	struct select_work select;
+	bool dest_doubt; /* messages seem to be gone from the destination */
 	struct flag_work flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };

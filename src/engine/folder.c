@@ -44,9 +44,10 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 	const struct state_folder *sf = &p->sf;
 	const struct folder_status *o = &p->origin_status;
 
-	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
-	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext)
+	/* Of messages left out no row tells: they are counted by a listing of all. */
+	if (!sf->complete || sf->rules != pair_rules(e, p) || e->select.active || p->labels ||
+	    p->held_rows > 0 || !sf->origin_modseq || o->modseq < sf->origin_modseq ||
+	    o->uidvalidity != sf->origin_uidvalidity || o->uidnext < sf->origin_uidnext)
 		return 0;
 	/* Where something is missing all has to be known. */
 	if (e->job->propagate_deletes &&
@@ -69,11 +70,16 @@ uint64_t folder_size_limit(const struct folder_work *w)
 
 static unsigned scan_wants(const struct folder_work *w)
 {
+	const struct selection *s = &w->lane->engine->select;
+	unsigned want = STORE_WANT_FLAGS;
 	struct store_features f;
 
 	store_features(w->lane->destination, &f);
-	return STORE_WANT_FLAGS | (w->pair->labels ? STORE_WANT_LABELS : 0) |
-	       (f.discards || folder_size_limit(w) ? STORE_WANT_SIZE : 0);
+	if (f.discards || folder_size_limit(w) || selection_by_size(s))
+		want |= STORE_WANT_SIZE;
+	if (w->pair->labels)
+		want |= STORE_WANT_LABELS;
+	return selection_by_date(s) ? want | STORE_WANT_DATE : want;
 }
 
 /* A pair never seen before with nothing at the destination: every message will be copied, so
@@ -86,6 +92,7 @@ static bool may_be_eager(const struct folder_work *w)
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
 	       !p->labels && !p->map.shared && !f.discards && !folder_size_limit(w) &&
+	       !w->lane->engine->select.active &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -110,8 +117,10 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	r = store_enter_begin(l->destination, p->destination_raw, true, reterr);
 	if (r == 0)
 		r = store_enter_begin(l->origin, p->origin_raw, false, reterr);
-	w->eager = may_be_eager(w);
 	if (r == 0)
+		r = select_begin(w, reterr);
+	w->eager = may_be_eager(w);
+	if (r == 0 && !w->select.asked)
 		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
 				     since, reterr);
 	/* New messages are news whatever their mod-sequence: none is missed for a mark that ran
@@ -123,6 +132,10 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = store_enter_end(l->destination, &w->destination, reterr);
 	if (r == 0)
 		r = store_enter_end(l->origin, &w->origin, reterr);
+	if (r == 0)
+		r = select_end(w, reterr);
+	if (r == 0 && w->select.asked && !w->narrowed)
+		r = store_read_range(l->origin, 1, 0, scan_wants(w), 0, reterr);
 	if (r < 0)
 		return r;
 	if (w->destination.read_only && !l->engine->job->dry_run) {
@@ -175,6 +188,22 @@ static int note_intent(struct folder_work *w, const struct message *m, struct mm
 	return it->flags ? 0 : mm_err_oom(reterr);
 }
 
+/* has_row: of a message that the destination refused; its trouble is over. */
+static int leave_out(struct folder_work *w, const struct message *m, bool has_row,
+		     enum skip_reason why, struct mm_err *reterr)
+{
+	struct state *s = w->lane->engine->state;
+	int r;
+
+	r = folder_leave_out(w, why, m->uid, reterr);
+	if (r < 0 || !has_row)
+		return r;
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	return state_end(s, state_delete(s, w->pair->sf.id, m->uid, reterr), reterr);
+}
+
 int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
 		uint64_t limit, struct mm_err *reterr)
 {
@@ -192,10 +221,12 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	}
 	if (r == 1 && row.state == ROW_INTENT)
 		return note_intent(w, m, reterr); /* settled by adopt_intents() */
-	/* What was copied from here once stays known, whatever labels it gets. */
-	if (w->pair->labels && m->labels && labels_elsewhere(w->pair->labels, m->labels)) {
-		w->pair->skipped++;
-		return 0;
+	/* What was refused may be left out now: it has not been copied. */
+	if (r == 0 || (row.state == ROW_HELD && row.held_under)) {
+		int why = select_message(w, m);
+
+		if (why != SELECTION_TAKE)
+			return leave_out(w, m, r == 1, (enum skip_reason)why, reterr);
 	}
 	/* Looked for once more, and not sent again. */
 	if (r == 1 && row.state == ROW_HELD &&
@@ -211,6 +242,14 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	return 0;
 }
 
+/* Else it was told twice, or without being asked for. */
+static bool is_listed(const struct folder_work *w, uint32_t uid)
+{
+	return !seqset_contains(&w->told, uid) &&
+	       (!w->narrowed || (!seqset_contains(&w->select.out[SKIP_TOO_OLD], uid) &&
+				 !seqset_contains(&w->select.out[SKIP_TOO_YOUNG], uid)));
+}
+
 static int list_origin(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf strings = {0};
@@ -218,12 +257,13 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 	uint64_t limit = folder_size_limit(w);
 	int r = 0;
 
-	while (r == 0 && store_reads(o) > 0) {
+	while (r == 0 && (w->select.listing.n > 0 || store_reads(o) > 0)) {
 		struct message m = {0};
 
+		r = select_read(w, scan_wants(w), reterr);
 		while (r == 0 && (r = read_origin_next(w, &m, reterr)) > 0) {
 			r = 0;
-			if (!seqset_contains(&w->told, m.uid)) /* else told twice */
+			if (is_listed(w, m.uid))
 				r = seqset_add(&w->told, m.uid, m.uid) < 0
 					    ? mm_err_oom(reterr)
 					    : folder_sort(w, &m, &strings, limit, reterr);
@@ -344,6 +384,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 		return replaced;
 	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
+	w->select.was_complete = false;
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
 				w->origin.status.uidvalidity);
@@ -354,7 +395,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 				w->destination.status.uidvalidity);
 		r = renumber_destination(w, reterr);
 	}
-	if (r == 0)
+	if (r == 0 && !w->narrowed)
 		r = store_read_range(w->lane->origin, 1, 0, scan_wants(w), 0, reterr);
 	return r;
 }
@@ -365,7 +406,9 @@ static void estimate(struct folder_work *w, bool everything)
 	struct engine *e = w->lane->engine;
 	const struct folder_status *o = &w->pair->origin_status;
 	uint64_t fresh = w->eager ? o->messages : seqset_count(&w->fresh);
-	uint64_t bytes = o->bytes / MAX_OF(o->messages, 1) * fresh;
+	uint64_t bytes = scan_wants(w) & STORE_WANT_SIZE
+				 ? w->fresh_bytes
+				 : o->bytes / MAX_OF(o->messages, 1) * fresh;
 
 	if (w->pair->estimated)
 		return; /* an earlier pass did it */
@@ -398,6 +441,7 @@ int save_folder(struct folder_work *w, struct mm_err *reterr)
 
 static int remember(struct folder_work *w, struct mm_err *reterr)
 {
+	const struct engine *e = w->lane->engine;
 	struct pair *p = w->pair;
 	struct state_folder *sf = &p->sf;
 
@@ -407,7 +451,6 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->origin_messages = w->origin.status.messages;
 	sf->dest_uidvalidity = w->destination.status.uidvalidity;
 	sf->dest_modseq = flags_mark(w);
-	sf->rules = w->lane->engine->rules;
 	if (w->uncertain == 0) {
 		/* What was not found is looked for again: not beyond where it may be. */
 		uint32_t seen = MIN_OF(w->watermark, w->unfound ? w->unfound : UINT32_MAX);
@@ -417,9 +460,14 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->dest_messages = w->dest_doubt ? UINT32_MAX /* looked at again */
 					  : w->destination.status.messages +
 						    (uint32_t)(p->copied - w->copied_before);
-	/* What is held has its rows, and needs no listing to be remembered. */
-	p->absence.complete_but =
-		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
+	sf->rules = pair_rules(e, p);
+	sf->ripens = w->select.ripens == INT64_MAX ? 0 : w->select.ripens;
+	memcpy(sf->skipped, p->skipped_by, sizeof(sf->skipped));
+	/* What is held has its rows, and what the rules left out is a number: neither needs a
+	 * listing to be remembered. */
+	p->absence.complete_but = w->uncertain == 0 && p->failed == p->held &&
+				  p->skipped_by[SKIP_GONE] == 0 && !w->incomplete &&
+				  !(e->select.search_ages && p->skipped_by[SKIP_NOT_FOUND] > 0);
 	sf->complete = p->absence.complete_but && p->absence.gone.n == 0;
 	return save_folder(w, reterr);
 }
@@ -447,14 +495,19 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	r = enter(w, since, reterr);
 	if (r == 0)
 		r = rebind(w, reterr);
+	if (r == 0)
+		r = select_listing(w, reterr);
 	if (r == 0 && w->eager && w->destination.status.messages > 0)
 		r = not_eager(w, reterr);
 	if (r == 0)
 		r = recopy_forget(w, since, reterr);
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
+	if (r == 0)
+		r = select_check(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
-		r = folder_check_listing(w, true, seqset_count(&w->told), reterr);
+		r = folder_check_listing(w, true, seqset_count(&w->told) + w->select.unlisted,
+					 reterr);
 	if (r == 0 && (w->eager || w->fresh.n > 0 || !p->sf.complete))
 		r = remember_beginning(w, reterr);
 	if (r == 0)
@@ -468,6 +521,7 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 
+	select_count(w);
 	estimate(w, since == 0);
 	p->listed = w->origin.status.messages;
 	r = flag_changes_send(w, reterr);
@@ -503,10 +557,15 @@ static void count(struct folder_work *w, bool ended)
 
 static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_err *reterr)
 {
-	struct folder_work w = {.lane = l, .pair = p, .copied_before = p->copied};
+	struct folder_work w = {
+		.lane = l,
+		.pair = p,
+		.copied_before = p->copied,
+		.select = {.was_complete = p->sf.complete, .ripens = INT64_MAX}};
 	int r;
 
 	p->failed = p->skipped = p->held = 0;
+	memset(p->skipped_by, 0, sizeof(p->skipped_by));
 	p->error = (struct mm_err){0};
 	r = pass(&w, since, reterr);
 	count(&w, r == 0);
@@ -517,6 +576,7 @@ static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_e
 	seqset_done(&w.known);
 	seqset_done(&w.told);
 	seqset_done(&w.given_up);
+	select_done(&w.select);
 	store_folder_done(&w.origin);
 	store_folder_done(&w.destination);
 	flag_work_done(&w.flags);

@@ -386,7 +386,6 @@ static void test_account_keys(void **state)
 		{ACCOUNT("limits = { max_age = \"1d\"; };"),
 		 "m.conf:2: unknown key \"limits.max_age\" in limits; it belongs in "
 		 "messages\n"},
-		{ACCOUNT("messages = { max_age = \"1d\"; };"), LATER("messages")},
 		{ACCOUNT("delete = { keep_for = \"1d\"; kep_for = \"2d\"; };"),
 		 LATER("delete") "m.conf:2: unknown key \"delete.kep_for\"; did you mean "
 				 "\"keep_for\"?\n"},
