@@ -92,7 +92,7 @@ MUTANTS = (
            "row.held_under = HELD_FLAG_DUE;", "row.held_under = 0;",
            flags_stop("after_the_copy")),
     Mutant("with other rules all folders are looked at", "src/engine/survey.c",
-           "sf->rules == e->rules &&", "", flags("rules", "later")),
+           "sf->rules != pair_rules(e, p) || ", "", flags("rules", "later")),
     Mutant("where the origin's flags win those of the destination matter", "src/engine/survey.c",
            "(!d->modseq || d->modseq != sf->dest_modseq)", "(d->modseq == 1)", flags("alone")),
     Mutant("the destination is known as it was before our own changes", "src/engine/flagback.c",
