@@ -201,7 +201,7 @@ struct folder_work {
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
 	struct select_work select;
-	bool dest_doubt;        /* messages seem to be gone from the destination */
+	bool dest_doubt; /* messages seem to be gone from the destination */
 	struct flag_work flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };

@@ -57,6 +57,14 @@ def recopy(*names):
     return ("tests/integration/test_recopy.py", "-k", " or ".join(names))
 
 
+def flags(*names):
+    return ("tests/integration/test_flags.py", "-k", " or ".join(names))
+
+
+def flags_stop(name):
+    return ("tests/crash/test_flags_stop.py", "-k", name)
+
+
 ABSENCE = ("tests/unit/test_programs.py", "-k", "test_absence")
 DAMAGE = ("tests/crash/test_damage.py",)
 STATE = ("tests/unit/test_programs.py", "-k", "test_state_damage")
@@ -72,9 +80,34 @@ MUTANTS = (
            "\tr = remember(w, reterr);\n\tif (r == 0)\n\t\tr = flag_changes_send(w, reterr);\n",
            dialogue("append-bye-always")),
     Mutant("flags are carried over before they are remembered", "src/engine/flagsync.c",
-           "\tqsort(f->v, f->n, sizeof(*f->v), by_change);\n",
-           "\tqsort(f->v, f->n, sizeof(*f->v), by_change);\n\tr = remember_flags(w, reterr);\n",
-           stop("later_run")),
+           "\tif (r == 0)\n\t\tr = send_all(w, reterr);\n",
+           "\tif (r == 0)\n\t\tr = remember_flags(w, reterr);\n"
+           "\tif (r == 0)\n\t\tr = send_all(w, reterr);\n", stop("later_run")),
+    Mutant("what was there before is written down with the flags that both have",
+           "src/engine/adopt.c", "o->base ? o->base : o->flags", "o->flags",
+           flags_stop("there_before")),
+    Mutant("until it is stored \\Flagged is not carried over", "src/engine/transfer.c",
+           "it->origin_flags = it->base_flags;", "", flags_stop("after_the_copy")),
+    Mutant("a \\Flagged that is due is done in every mode", "src/engine/transfer.c",
+           "row.held_under = HELD_FLAG_DUE;", "row.held_under = 0;",
+           flags_stop("after_the_copy")),
+    Mutant("with other rules all folders are looked at", "src/engine/survey.c",
+           "sf->rules != pair_rules(e, p) || ", "", flags("rules", "later")),
+    Mutant("where the origin's flags win those of the destination matter", "src/engine/survey.c",
+           "(!d->modseq || d->modseq != sf->dest_modseq)", "(d->modseq == 1)", flags("alone")),
+    Mutant("the destination is known as it was before our own changes", "src/engine/flagback.c",
+           "? w->destination.status.modseq : 0;", "? w->destination.status.modseq + 1000 : 0;",
+           flags("table", "alone")),
+    Mutant("what could not be done is looked for again", "src/engine/flagback.c",
+           "return sf->complete && w->destination.marks &&", "return w->destination.marks &&",
+           flags("just_now")),
+    Mutant("what is not kept is not set again", "src/engine/flagback.c",
+           "if (r >= 0 && silent)", "if (r > 1 && silent)", flags("not_kept")),
+    Mutant("what cannot be kept is told once", "src/engine/flagback.c",
+           "\t(void)write_down(w);", "\t(void)write_down;", flags("permitted", "limit")),
+    Mutant("flags of the first copy alone stay with it", "src/engine/flagsync.c",
+           "flags.mode == FLAGS_FIRST && !x->late", "flags.mode == FLAGS_FIRST && false",
+           flags("first")),
     Mutant("what may have been sent is looked for before it is sent again",
            "src/engine/intents.c", "r = match_intents(w, &in.items, in.lowest, reterr);", "r = 0;",
            dialogue("rewritten-id-no-answer")),
