@@ -22,9 +22,10 @@ CATALOGDIR ?= $(call systemd_dir,catalogdir,/usr/lib/systemd/catalog)
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
 # Without the build dependencies, demo and check still have to start: their first step installs them.
-PKGS     := libsystemd libcurl openssl libconfig sqlite3 jansson zlib
+PKGS     := libsystemd libcurl openssl libconfig sqlite3 jansson libpcre2-8 zlib
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# libunistring has no file for pkg-config.
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wpointer-arith -Wvla -Wno-unused-parameter
@@ -86,6 +87,17 @@ $(BUILD)/obj/varlink/control_interface.o: $(BUILD)/gen/control_interface.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 $(call lib,varlink): $(BUILD)/obj/varlink/control_interface.o
+
+# The table of folder names becomes an array of texts of the model layer.
+$(BUILD)/gen/role_rows.c: src/model/role_names.tsv
+	@mkdir -p $(@D)
+	{ echo '#include <model/role_internal.h>'; echo 'const struct role_row role_rows[] = {'; \
+	  sed -e '/^#/d; s/["\\]/\\&/g; s/\t/", "/g; s/.*/{"&"},/' $<; echo '};'; \
+	  echo 'const size_t role_n_rows = sizeof(role_rows) / sizeof(role_rows[0]);'; } > $@
+$(BUILD)/obj/model/role_rows.o: $(BUILD)/gen/role_rows.c src/model/role_internal.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -Isrc -c -o $@ $<
+$(call lib,model): $(BUILD)/obj/model/role_rows.o
 
 # The units, with the paths of the programs in them.
 $(BUILD)/systemd/%: systemd/%.in Makefile

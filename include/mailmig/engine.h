@@ -18,7 +18,7 @@ struct engine;
 struct engine_folder {
 	const char *origin;      /* canonical */
 	const char *destination; /* canonical */
-	uint64_t messages, copied, present, skipped, failed, flags_updated, bytes;
+	uint64_t messages, copied, present, skipped, failed, flags_updated, deleted, bytes;
 	uint64_t bytes_total; /* at the origin, 0: not told */
 	bool created;
 	bool unchanged;    /* nothing to look at since the last run */
@@ -35,9 +35,9 @@ struct engine_hooks {
 };
 
 struct engine_progress {
-	const char
-		*phase; /* "connecting", "listing", "syncing", "waiting", "throttled", "done" */
-	char folder[256]; /* one of those in work */
+	const char *phase; /* "connecting", "listing", "syncing", "deleting", "waiting",
+			      "throttled", "done" */
+	char folder[256];  /* one of those in work */
 	uint64_t done, total;
 	uint64_t until_usec; /* throttled: the wall-clock time at which it goes on; else 0 */
 	uint64_t bytes_done, bytes_total; /* of messages to copy; total 0: not known */
@@ -77,12 +77,12 @@ struct engine_place {
 	bool shared; /* another folder goes there, too */
 	const struct folder_status *at_origin;
 	const struct folder_status *at_destination; /* NULL: it would be made */
-	const char *refused; /* why it would not be copied, as the end of a sentence; or NULL */
+	const struct mm_err *refused;               /* why it would not be copied; or NULL */
 };
 
 /* The map of folders that a run would have, out of the lists of both sides; an account's very
  * first run, for what earlier runs have decided is not looked at. Pure. note: for each warning.
- * 0 or -ENOMEM. */
+ * 0, -ENOMEM, or -EINVAL for rules that a check of the configuration refuses. */
 int engine_map(const struct job *job, const struct engine_sides *sides,
 	       void (*each)(void *userdata, const struct engine_place *p),
 	       void (*note)(void *userdata, const char *text), void *userdata);

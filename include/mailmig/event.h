@@ -13,7 +13,7 @@
  *    "bytes_done":…,"bytes_total":…,"rate":…,"eta_seconds":…,"until":…}
  *                                   (until: null, or in phase "throttled" when it goes on)
  *   {"event":"folder","account":…,"run":…,"folder":…,"destination":…,"messages":…,"copied":…,
- *    "present":…,"skipped":…,"failed":…,"flags_updated":…,"bytes":…,"created":…,"result":…}
+ *    "present":…,"skipped":…,"failed":…,"flags_updated":…,"deleted":…,"bytes":…,"created":…,"result":…}
  *   {"event":"message","account":…,"run":…,"folder":…,"uid":…,"result":…,"class":…,"text":…,
  *    "advice":…}                                       (only messages that were not done as
  * asked)

@@ -4,6 +4,7 @@
 
 #include <mailmig/base.h>
 #include <mailmig/buf.h>
+#include <mailmig/job.h>
 
 /* Sets of message flags in canonical text: the system flags first (\Answered \Draft \Flagged
  * \Seen, in this order and spelling), then keywords in ascending order of their lower-cased
@@ -36,5 +37,28 @@ int flags_permit(const char *flags, const char *permitted, struct buf *kept, str
 
 /* True when the canonical set contains the flag. */
 bool flags_has(const char *flags, const char *flag);
+
+/* What the rules of an account make of a message's flags: what is in drop is left out, then the
+ * left side of a pair in rename becomes its right side, once; two that become the same are one.
+ * Canonical in and out (into an empty buffer). 0 or -ENOMEM. */
+int flags_apply_rules(const struct flag_rules *rules, const char *flags, struct buf *out);
+
+/* What to do at the destination. base: the origin's flags that were carried over last ("":
+ * none yet), origin: those it has now, destination: those that are there now, or NULL: not
+ * known. All canonical; add and remove are empty buffers.
+ *
+ * merge: what the origin has changed since the base, as far as it is not so at the destination;
+ * origin: all that differs (destination not known: as merge); first: nothing. 0 or -ENOMEM. */
+int flags_decide(enum flags_mode mode, const char *base, const char *origin,
+		 const char *destination, struct buf *add, struct buf *remove);
+
+/* A word that may stand in a rule: a keyword, or one of the four system flags in any case. */
+enum flags_word {
+	FLAGS_WORD_GOOD,
+	FLAGS_WORD_NEVER,   /* \Recent, \Deleted: they never travel */
+	FLAGS_WORD_SYSTEM,  /* another word with a backslash */
+	FLAGS_WORD_ILLEGAL, /* no keyword: characters, length */
+};
+enum flags_word flags_word_kind(const char *s);
 
 #endif

@@ -29,6 +29,7 @@ struct folder {
 	bool subscribed;
 	bool unusable; /* there, but its name is none: raw and name are for people only */
 	char *role;    /* "\\Sent" ...; or NULL */
+	size_t order;  /* its place in the list that the server gave */
 	struct folder_status status;
 };
 
@@ -38,7 +39,8 @@ struct folder_list {
 	size_t cap;
 };
 
-/* The new element is zeroed and stays valid until the next add. NULL without memory. */
+/* The new element is zeroed but for its order, and stays valid until the next add. NULL without
+ * memory. */
 struct folder *folder_list_add(struct folder_list *l);
 void folder_list_done(struct folder_list *l);
 /* INBOX first, then by octets of the name. */
@@ -65,5 +67,9 @@ int folder_name_canonical(const char *name, char delim, const char *prefix, stru
  * different canonical names stay different. INBOX stays INBOX, without prefix. With delim 0 all
  * levels are joined by "/" escaped as "%2F". 0 or -ENOMEM. */
 int folder_name_local(const char *canonical, char delim, const char *prefix, struct buf *out);
+
+/* Why a canonical name cannot be a folder's: "is empty", "ends in a slash"; NULL: it can. For
+ * names that people write or rules make. */
+const char *folder_name_wrong(const char *canonical);
 
 #endif

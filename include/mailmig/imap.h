@@ -5,6 +5,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/folder.h>
+#include <mailmig/folder_fit.h>
 #include <mailmig/job.h>
 #include <mailmig/message.h>
 #include <mailmig/secret.h>
@@ -32,7 +33,6 @@ enum imap_cap {
 	IMAP_CAP_UIDPLUS = 1 << 3,       /* RFC 4315 */
 	IMAP_CAP_ENABLE = 1 << 4,        /* RFC 5161 */
 	IMAP_CAP_CONDSTORE = 1 << 5,     /* RFC 7162 */
-	IMAP_CAP_QRESYNC = 1 << 6,       /* RFC 7162 */
 	IMAP_CAP_LIST_EXTENDED = 1 << 7, /* RFC 5258 */
 	IMAP_CAP_LIST_STATUS = 1 << 8,   /* RFC 5819 */
 	IMAP_CAP_SPECIAL_USE = 1 << 9,   /* RFC 6154 */
@@ -56,6 +56,8 @@ enum imap_cap {
 enum imap_quirk {
 	/* \\Flagged in APPEND is not seen by others: it has to be stored afterwards. */
 	IMAP_QUIRK_FLAGGED_LATER = 1 << 0,
+	/* What goes for Exchange in general: names of folders, folders that hold no mail. */
+	IMAP_QUIRK_EXCHANGE = 1 << 1,
 };
 
 struct imap_options {
@@ -90,8 +92,9 @@ uint64_t imap_append_limit(const struct imap *c); /* APPENDLIMIT (RFC 7889), 0: 
 uint64_t imap_caps_hash(const struct imap *c);
 uint64_t imap_round_trips(const struct imap *c);
 const char *imap_label(const struct imap *c);
+enum folder_server imap_server(const struct imap *c);
 bool imap_usable(const struct imap *c); /* false once the session broke */
-/* What was received compressed made no sense: try again without. */
+/* It broke when compression had begun, and it may be the reason: try again without. */
 bool imap_garbled(const struct imap *c);
 
 /* By the greeting, and by the answer to ID, which comes with the first answers after the login.
@@ -161,15 +164,15 @@ enum imap_want {
 };
 
 /* UID FETCH. set: its text is sent as it is ("1:*"), kept short by the caller. changed_since:
- * 0, or a mod-sequence (CONDSTORE), and with QRESYNC vanished UIDs are told too. */
+ * 0, or a mod-sequence (CONDSTORE). */
 int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
 		     struct mm_err *reterr);
 
 /* The next message of all fetches begun, in the server's order. 1: *ret is set and the caller's
  * to empty; 0: the oldest fetch has ended (its handle is gone); -errno. A message is told only
  * when everything wanted was there, for a body exactly as long as announced by its literal;
- * FETCH responses that lack something are unsolicited and ignored. vanished (or NULL) collects
- * UIDs told as gone. A fetch that ends in NO is an error of scope folder. */
+ * FETCH responses that lack something are unsolicited and ignored. vanished is not
+ * used. A fetch that ends in NO is an error of scope folder. */
 int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
 		    struct mm_err *reterr);
 size_t imap_fetches(const struct imap *c); /* begun and not ended */
@@ -204,5 +207,9 @@ int imap_sizes_end(struct imap *c, imap_size_fn fn, void *userdata, struct mm_er
 int imap_flags_begin(struct imap *c, const char *set, bool add, const char *flags,
 		     struct mm_err *reterr);
 int imap_flags_end(struct imap *c, struct mm_err *reterr);
+
+/* UID STORE +FLAGS.SILENT (\\Deleted), and where the server has UIDPLUS a UID EXPUNGE (RFC 4315
+ * §2.1) of the same set; never an EXPUNGE of all. 0; 1: marked only; -errno. */
+int imap_remove(struct imap *c, const char *set, struct mm_err *reterr);
 
 #endif

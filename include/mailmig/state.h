@@ -87,6 +87,36 @@ bool state_is_new(struct state *s);
 int state_folder_get(struct state *s, const char *origin, const char *destination,
 		     struct state_folder *ret, struct mm_err *reterr);
 
+/* Strings are borrowed during the call. */
+struct state_pair {
+	int64_t id;
+	const char *origin, *destination; /* the servers' own names */
+	const char *basis;                /* by what it goes there, as state_place() had it */
+	const char *name;                 /* of the destination, for people; or "" */
+	bool retired;                     /* the origin folder goes elsewhere by now */
+	bool begun;                       /* messages may have been copied */
+};
+/* All pairs, by origin and age. A negative result of fn ends the walk and is returned; fn must
+ * not call the state. */
+typedef int (*state_pair_fn)(void *userdata, const struct state_pair *p);
+int state_pairs(struct state *s, state_pair_fn fn, void *userdata, struct mm_err *reterr);
+/* Inside a transaction: the origin folder goes where this record says, for such a reason. Other
+ * records of it are retired; what they have copied stays owned. */
+int state_place(struct state *s, int64_t folder, const char *basis, const char *name,
+		struct mm_err *reterr);
+
+/* Several origin folders may go to one destination, now or one after the other. */
+
+/* The records that have the destination of this one, with it. *ret is to be freed. */
+int state_same_place(struct state *s, int64_t folder, int64_t **ret, size_t *ret_n,
+		     struct mm_err *reterr);
+/* 1: one of them was written when the destination had another UIDVALIDITY (*ret_was), or more
+ * UIDs than below uidnext (0: not told); 0; -errno. */
+int state_is_stale(struct state *s, int64_t folder, uint32_t uidvalidity, uint32_t uidnext,
+		   uint32_t *ret_was, struct mm_err *reterr);
+/* Inside a transaction: the destination has this UIDVALIDITY now, nothing in it is known. */
+int state_renew(struct state *s, int64_t folder, uint32_t uidvalidity, struct mm_err *reterr);
+
 /* Where the rows of a folder are kept whose origin messages have lost their UIDs: as another
  * folder, under numbers of no meaning, until a message takes its row back. */
 static inline int64_t state_aside(int64_t folder)
@@ -119,11 +149,23 @@ int state_delete_all(struct state *s, int64_t folder, struct mm_err *reterr);
 int state_refuse_flags(struct state *s, int64_t folder, uint32_t uid, uint64_t held_under,
 		       const char *flags, struct mm_err *reterr);
 
+/* What the destination's folder cannot keep, in canonical text. told: flags that a person was
+ * told of; unkept: those that it took and did not keep. get, anywhere: into empty buffers; put
+ * inside a transaction. */
+int state_unkept_get(struct state *s, int64_t folder, struct buf *told, struct buf *unkept,
+		     struct mm_err *reterr);
+int state_unkept_put(struct state *s, int64_t folder, const char *told, const char *unkept,
+		     struct mm_err *reterr);
+
 /* Anywhere. 1: found; 0: no such row; -errno. strings (or NULL): a buffer that keeps row->flags
  * and row->held_what; there is no reason. */
 int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
 	      struct buf *strings, struct mm_err *reterr);
-/* 1 when a row, set aside or not, has this destination UID; 0; -errno. */
+/* The same by the UID at the destination. */
+int state_get_dest(struct state *s, int64_t folder, uint32_t dest_uid, struct state_row *ret,
+		   struct buf *strings, struct mm_err *reterr);
+/* 1 when a row of any folder with the same destination, set aside or not, has this destination
+ * UID; 0; -errno. */
 int state_owns(struct state *s, int64_t folder, uint32_t dest_uid, struct mm_err *reterr);
 /* Rows of the folder in a state other than stored. */
 int state_count(struct state *s, int64_t folder, enum row_state state, uint64_t *ret,

@@ -5,6 +5,7 @@
 #include <mailmig/base.h>
 #include <mailmig/error.h>
 #include <mailmig/folder.h>
+#include <mailmig/folder_fit.h>
 #include <mailmig/job.h>
 #include <mailmig/limiter.h>
 #include <mailmig/message.h>
@@ -55,6 +56,7 @@ struct store_features {
 	bool merges;         /* equal messages take the room of one */
 	uint64_t size_limit; /* of one message; 0: none told */
 	uint64_t caps_hash;  /* a number for all that the store says that it can */
+	enum folder_server server;
 };
 void store_features(const struct store *s, struct store_features *ret);
 uint64_t store_round_trips(const struct store *s);
@@ -140,5 +142,11 @@ int store_sizes_end(struct store *s, store_size_fn fn, void *userdata, struct mm
 int store_flags_begin(struct store *s, const struct seqset *set, bool add, const char *flags,
 		      struct mm_err *reterr);
 int store_flags_end(struct store *s, struct mm_err *reterr);
+
+/* Remove exactly these messages, and no others whatever their flags: a set whose text is short
+ * enough for one command. 0; 1: they are only marked as deleted, since the store cannot remove
+ * single messages; -errno: some, all or none of them are gone or marked. Whoever needs to know
+ * looks. */
+int store_remove(struct store *s, const struct seqset *set, struct mm_err *reterr);
 
 #endif

@@ -324,6 +324,9 @@ static int take_account(const struct cfg_file *f, const config_setting_t *entry,
 	v.account.line = config_setting_source_line(entry);
 
 	r = take_group(f, entry, member ? &keys_group : &keys_account, &v);
+	if (r == 0 && v.absence_max) /* checked */
+		(void)absence_parse(v.absence_max, &j->absence_percent, &j->absence_messages);
+	free(v.absence_max);
 	if (r == 0)
 		r = member ? take_member(member, &v.account)
 			   : text_set(&v.account.file, cfg_setting_file(f, entry));

@@ -191,6 +191,7 @@ struct account_values {                /* keys_account */
 	struct config_account account; /* of a group: file is its accounts_file */
 	uint64_t timeout_usec;
 	uint64_t max_rate;
+	char *absence_max;
 };
 
 /* keys_server: struct config_server; keys_endpoint: struct endpoint. */
@@ -218,12 +219,18 @@ const char *rule_command(const char *s);
 const char *rule_fingerprint(const char *s);
 const char *rule_proxy(const char *s);
 const char *rule_schedule(const char *s);
+const char *rule_absence(const char *s);
 const char *rule_account_name(const char *s);
 const char *rule_secret_name(const char *s); /* of a credential or a stored secret */
 const char *rule_server_name(const char *s);
+const char *rule_flag(const char *s);
 
 /* 64 lower-case hexadecimal digits out of what rule_fingerprint() allows; ret of 65. */
 bool fingerprint_normalize(const char *s, char *ret);
+
+/* "10%", "50" or "10% 50", as rule_absence() allows them: what is not named is no limit. 0 or
+ * -EBADMSG. */
+int absence_parse(const char *s, uint32_t *ret_percent, uint32_t *ret_messages);
 
 /* The nearest of the names, or NULL when none is near enough to be a slip of the fingers. */
 struct nearest {

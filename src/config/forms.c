@@ -2,6 +2,8 @@
 #include "config_internal.h"
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <mailmig/flags.h>
+#include <mailmig/parse.h>
 #include <mailmig/text.h>
 #include <string.h>
 
@@ -123,4 +125,55 @@ const char *rule_proxy(const char *s)
 	}
 	return "is no proxy; write SCHEME://HOST:PORT with socks5h, socks5, socks4a, socks4, "
 	       "http or https";
+}
+
+const char *rule_flag(const char *s)
+{
+	switch (flags_word_kind(s)) {
+	case FLAGS_WORD_GOOD:
+		break;
+	case FLAGS_WORD_NEVER:
+		return "is a flag that never travels; remove it";
+	case FLAGS_WORD_SYSTEM:
+		return "is no flag that travels; write \\\\Seen, \\\\Answered, "
+		       "\\\\Flagged, \\\\Draft or a keyword";
+	case FLAGS_WORD_ILLEGAL:
+		return "is no keyword; write up to 200 characters of ASCII without blanks and "
+		       "( ) { % * \" \\";
+	}
+	return NULL;
+}
+
+int absence_parse(const char *s, uint32_t *ret_percent, uint32_t *ret_messages)
+{
+	uint32_t percent = 0, messages = 0;
+	bool has_percent = false, has_messages = false;
+
+	for (s += strspn(s, " "); *s; s += strspn(s, " ")) {
+		size_t n = strcspn(s, " ");
+		bool is_percent = s[n - 1] == '%';
+
+		if (is_percent ? has_percent : has_messages)
+			return -EBADMSG;
+		if (parse_u32(s, n - is_percent, is_percent ? &percent : &messages) < 0)
+			return -EBADMSG;
+		*(is_percent ? &has_percent : &has_messages) = true;
+		s += n;
+	}
+	if ((!has_percent && !has_messages) || percent > 100)
+		return -EBADMSG;
+	*ret_percent = has_percent ? percent : 100;
+	*ret_messages = has_messages ? messages : UINT32_MAX;
+	return 0;
+}
+
+const char *rule_absence(const char *s)
+{
+	uint32_t percent, messages;
+
+	return absence_parse(s, &percent, &messages) == 0
+		       ? NULL
+		       : "is neither a part nor a number of messages; write \"10%\", \"50\", "
+			 "or "
+			 "both: \"10% 50\"";
 }

@@ -64,9 +64,9 @@ static const struct key_word words_mode[] = {
 };
 
 static const struct key_word words_flags_mode[] = {
-	{"merge", 0, KEY_NOW},
-	{"origin", 0, KEY_LATER},
-	{"first", 0, KEY_LATER},
+	{"merge", FLAGS_MERGE, KEY_NOW},
+	{"origin", FLAGS_ORIGIN, KEY_NOW},
+	{"first", FLAGS_FIRST, KEY_NOW},
 	{},
 };
 
@@ -228,9 +228,12 @@ static const struct key rows_messages[] = {
 TABLE(keys_messages, "messages", rows_messages);
 
 static const struct key rows_flags[] = {
-	{"mode", KEY_WORD, .words = words_flags_mode},
-	{"drop", KEY_STRINGS, .status = KEY_LATER},
-	{"rename", KEY_PAIRS, .status = KEY_LATER},
+	{"mode", KEY_WORD, .words = words_flags_mode,
+	 INTO(struct account_values, account.job.flags.mode)},
+	{"drop", KEY_STRINGS, .rule = rule_flag,
+	 INTO(struct account_values, account.job.flags.drop)},
+	{"rename", KEY_PAIRS, .rule = rule_flag,
+	 INTO(struct account_values, account.job.flags.rename)},
 };
 TABLE(keys_flags, "flags", rows_flags);
 
@@ -271,9 +274,11 @@ static const struct key rows_account[] = {
 	{"match", KEY_WORDS, .words = words_match,
 	 INTO(struct account_values, account.job.match)},
 	{"delete", KEY_GROUP, KEY_LATER, .keys = &keys_delete},
-	{"propagate_deletes", KEY_BOOL, .status = KEY_FALSE_ONLY},
-	{"absence_max", KEY_STRING, .status = KEY_LATER},
-	{"recopy_deleted", KEY_BOOL, .status = KEY_FALSE_ONLY},
+	{"propagate_deletes", KEY_BOOL,
+	 INTO(struct account_values, account.job.propagate_deletes)},
+	{"absence_max", KEY_STRING, .rule = rule_absence,
+	 INTO(struct account_values, absence_max)},
+	{"recopy_deleted", KEY_BOOL, INTO(struct account_values, account.job.recopy_deleted)},
 	{"repair", KEY_BOOL, INTO(struct account_values, account.job.repair)},
 	{"limits", KEY_GROUP, .keys = &keys_limits},
 	{"phase", KEY_STRING, .status = KEY_LATER},

@@ -260,6 +260,57 @@ static void rule_itself(struct check *c, const config_setting_t *account,
 		check_complain(c, member(account, "destination"), "%s", RULE_ITSELF);
 }
 
+/* ---- flags ---- */
+
+/* Of a list of texts or of pairs (its left side); NULL where it is neither. */
+static const char *flag_at(const config_setting_t *list, int i)
+{
+	const config_setting_t *e = config_setting_get_elem(list, (unsigned)i);
+
+	return config_setting_type(e) == CONFIG_TYPE_STRING
+		       ? config_setting_get_string(e)
+		       : config_setting_get_string_elem(e, 0);
+}
+
+static bool names_flag(const config_setting_t *list, int n, const char *flag)
+{
+	for (int i = 0; i < n; i++) {
+		const char *other = flag_at(list, i);
+
+		if (other && text_ieq(other, flag))
+			return true;
+	}
+	return false;
+}
+
+/* A flag can become one other, and what is dropped can become none. */
+static void rule_flags(struct check *c, const config_setting_t *entry)
+{
+	const config_setting_t *flags = member(entry, "flags");
+	const config_setting_t *drop = flags ? member(flags, "drop") : NULL;
+	const config_setting_t *rename = flags ? member(flags, "rename") : NULL;
+	int n = rename ? config_setting_length(rename) : 0;
+	char buf[CONFIG_SHOWN_MAX];
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *pair = config_setting_get_elem(rename, (unsigned)i);
+		const char *from = flag_at(rename, i);
+
+		if (!from)
+			continue;
+		if (names_flag(rename, i, from))
+			check_complain(c, pair,
+				       "flags.rename has \"%s\" twice on the left; keep one of "
+				       "the two",
+				       shown(buf, from));
+		else if (drop && names_flag(drop, config_setting_length(drop), from))
+			check_complain(c, pair,
+				       "flags.rename renames \"%s\", which flags.drop leaves "
+				       "out; remove one of the two",
+				       shown(buf, from));
+	}
+}
+
 void rules_account(struct check *c, const config_setting_t *entry,
 		   const struct name_index *accounts, const struct name_index *servers)
 {
@@ -276,6 +327,7 @@ void rules_account(struct check *c, const config_setting_t *entry,
 	rule_endpoint(c, entry, what, "origin", servers);
 	rule_endpoint(c, entry, what, "destination", servers);
 	rule_itself(c, entry, servers);
+	rule_flags(c, entry);
 }
 
 /* ---- groups ---- */
@@ -342,6 +394,7 @@ int rules_group(struct check *c, const config_setting_t *entry, const struct nam
 	needs(c, entry, "accounts_file", what, "accounts_file = \"FILE\"");
 	rule_doubled(c, entry, names, "group");
 	rule_group_name(c, entry);
+	rule_flags(c, entry);
 	rules.password[ORIGIN] = rule_group_side(c, entry, what, "origin", servers);
 	rules.password[DESTINATION] = rule_group_side(c, entry, what, "destination", servers);
 	rules.same_server = same_server(entry, servers);

@@ -261,6 +261,7 @@ void run_view_folder(FILE *f, const json_t *event)
 		{"skipped", "skipped"},
 		{"failed", "failed"},
 		{"flags_updated", "flags updated"},
+		{"deleted", "deleted"},
 	};
 	const char *sep = ": ";
 	char size[32];

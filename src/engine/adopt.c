@@ -51,11 +51,11 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		.has_digest = o->has_digest,
 		.has_fingerprint = true,
 		.fingerprint = o->fingerprint,
-		.flags = o->flags,
+		.flags = o->base ? o->base : o->flags,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
 		.reason = o->reason,
-		.ours = ours,
+		.ours = ours && !o->rewritten,
 	};
 
 	memcpy(row.digest, o->digest, sizeof(row.digest));
@@ -82,10 +82,10 @@ int bind_all(struct folder_work *w, const struct match_list *o, bool ours,
 	return r;
 }
 
-/* Without a common past the flags of both sides are united: what the origin has and the
- * destination lacks is carried over, nothing is taken away. */
-static int unite_flags(struct folder_work *w, const struct match_item *o, struct match_list *d,
-		       struct mm_err *reterr)
+/* Without a common past it is as if the origin had had what both have, and got the rest since:
+ * the destination's own never become flags of the origin, or a later run would take them away.
+ * Written down from the first: the rest may never be carried over. */
+static int set_base(struct match_item *o, struct match_list *d, struct mm_err *reterr)
 {
 	const struct match_item *there = match_find(d, o->partner);
 	_cleanup_(buf_done) struct buf missing = {0}, extra = {0}, common = {0}, none = {0};
@@ -96,11 +96,27 @@ static int unite_flags(struct folder_work *w, const struct match_item *o, struct
 		return mm_err_oom(reterr);
 	if (missing.len == 0)
 		return 0;
-	/* As if the origin had had what both have, and got the rest since: the destination's
-	 * own never become flags of the origin, or a later run would take them away. */
-	if (flags_diff(buf_str(&missing), o->flags, &common, &none) < 0)
+	if (flags_diff(buf_str(&missing), o->flags, &common, &none) < 0 ||
+	    text_set(&o->base, buf_str(&common)) < 0)
 		return mm_err_oom(reterr);
-	return flag_changes_add(w, o->uid, o->partner, buf_str(&common), o->flags, reterr);
+	return 0;
+}
+
+/* Merged, the flags of both sides are united; or they become those of the origin. */
+static int unite_flags(struct folder_work *w, const struct match_item *o, struct match_list *d,
+		       struct mm_err *reterr)
+{
+	const struct match_item *there = match_find(d, o->partner);
+	struct flag_change c = {
+		.uid = o->uid, .dest_uid = o->partner, .base = o->base, .now = o->flags};
+
+	if (!there || !there->flags || !o->flags || strcmp(there->flags, o->flags) == 0)
+		return 0;
+	if (!c.base && w->lane->engine->job->flags.mode != FLAGS_ORIGIN)
+		return 0;
+	c.base = c.base ? c.base : o->flags;
+	c.there = there->flags;
+	return flag_changes_add(w, &c, reterr);
 }
 
 void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound)
@@ -131,9 +147,13 @@ static int take_matched(struct folder_work *w, struct match_list *o, struct matc
 			struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset bound = {0};
-	int r;
+	int r = 0;
 
-	r = bind_all(w, o, false, reterr);
+	for (size_t i = 0; r == 0 && i < o->n; i++)
+		if (o->v[i].partner)
+			r = set_base(&o->v[i], d, reterr);
+	if (r == 0)
+		r = bind_all(w, o, false, reterr);
 	for (size_t i = 0; r == 0 && i < o->n; i++) {
 		if (!o->v[i].partner)
 			continue;
@@ -152,7 +172,9 @@ static int match_both(struct folder_work *w, struct match_list *o, struct match_
 {
 	int r;
 
-	match_by_fingerprint(o, d, MATCH_TRUST);
+	/* A message and its like in another folder that goes there, too (sent to oneself), have
+	 * one header: which of them is there tells the content alone. */
+	match_by_fingerprint(o, d, w->pair->map.shared ? MATCH_DOUBT : MATCH_TRUST);
 	r = read_digests(w, w->lane->origin, o, reterr);
 	if (r == 0)
 		r = read_digests(w, w->lane->destination, d, reterr);
@@ -161,25 +183,51 @@ static int match_both(struct folder_work *w, struct match_list *o, struct match_
 	return r;
 }
 
-/* Are there messages at the destination that nobody told us of? */
-static bool may_have_unknown(const struct folder_work *w)
+/* The first UID at the destination that nobody told us of. Another folder that goes there, too,
+ * may have put many there since this one has looked: none of them is read. 1: there may be one;
+ * 0; -errno. */
+static int first_unknown(const struct folder_work *w, uint32_t *ret, struct mm_err *reterr)
 {
 	const struct folder_status *d = &w->destination.status;
-	const struct state_folder *sf = &w->pair->sf;
+	struct state *s = w->lane->engine->state;
+	uint32_t seen = w->pair->sf.dest_seen, uid = MAX_OF(seen, 1);
+	int r = 1;
 
-	return d->messages > 0 && (!d->uidnext || d->uidnext > sf->dest_seen);
+	while (d->messages > 0 && uid < d->uidnext &&
+	       (r = state_owns(s, w->pair->sf.id, uid, reterr)) > 0)
+		uid++;
+	uid = uid == 1 ? seen : uid;
+	*ret = uid;
+	return r < 0 ? r : d->messages > 0 && (!d->uidnext || d->uidnext > uid);
+}
+
+/* What is not known by its row may be an upload of another folder that nobody has found yet:
+ * it is left to that one. */
+static int leave_doubtful(struct folder_work *w, struct match_list *candidates,
+			  struct mm_err *reterr)
+{
+	_cleanup_(match_done) struct match_list doubts = {0};
+	int r = read_doubts(w, &doubts, reterr);
+
+	if (r == 0)
+		drop_doubtful(candidates, &doubts);
+	return r;
 }
 
 int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(match_done) struct match_list origin = {0}, destination = {0};
+	uint32_t from = 0;
 	int r;
 
-	if (w->fresh.n == 0 || !may_have_unknown(w))
-		return 0;
-	r = read_candidates(w, w->pair->sf.dest_seen,
+	r = w->fresh.n == 0 ? 0 : first_unknown(w, &from, reterr);
+	if (r <= 0)
+		return r;
+	r = read_candidates(w, from,
 			    STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
 			    &destination, reterr);
+	if (r == 0)
+		r = leave_doubtful(w, &destination, reterr);
 	if (r < 0 || destination.n == 0)
 		return r;
 	r = read_each(w, w->lane->origin, &w->fresh,

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "absence.h"
 #include "map.h"
 #include "match.h"
 #include "throttle.h"
@@ -17,6 +18,8 @@
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
 #define SPOOL_MEMORY (10 * 1024 * 1024)
 #define LANES_MAX    16
+
+struct folder_work;
 
 /* One origin folder and where its messages go. */
 struct pair {
@@ -26,6 +29,12 @@ struct pair {
 	struct map_result map; /* why it goes there */
 	bool exists;           /* at the destination, before the run */
 	bool subscribe;        /* wanted at the destination and not so yet */
+	char *note;            /* what a person should know of that; or NULL */
+	/* The first of the pairs with this destination, which all of them point to: never are
+	 * two of them worked on at once. */
+	struct pair *first;
+	bool busy;    /* of the first: one of them is being worked on */
+	bool renamed; /* the destination has refused the name that the rules gave it */
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
@@ -46,6 +55,13 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
+
+	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
+	struct seqset gone;          /* origin UIDs of messages that are no longer there */
+	struct absence_view absence; /* of them */
+	struct absence_look look;    /* the origin, when they were not listed */
+	bool complete_but;           /* nothing else is left to do in it */
+	uint64_t deleted;
 };
 
 /* A pair of connections with its thread. */
@@ -69,23 +85,29 @@ struct engine {
 	const struct secret *origin_secret, *destination_secret;
 	const struct engine_hooks *hooks;
 	struct state *state;
+	uint64_t rules; /* folder_rules_hash() of the job */
 	char *spool_dir;
 	struct spool_pool *pool; /* bodies of all lanes */
 	int cancel_fd;           /* eventfd: every wait ends */
 
 	struct pair *pairs;
 	size_t n_pairs;
+	size_t n_listed; /* folders of the origin, with those that are no pair's */
+	struct map_omitted *omitted; /* folders that the rules leave out */
+	size_t n_omitted;
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 
 	pthread_mutex_t lock; /* queue, hooks, errors, phase */
 	pthread_cond_t changed;
 	_Atomic bool cancel;
-	_Atomic bool rewriting; /* the destination changed a message in this run */
-	unsigned connected;     /* sides to which the first lane is connected */
-	unsigned logins;        /* sides that were logged in to */
-	bool surveyed;          /* the queue is filled: lanes that connected early may begin */
-	bool ending;            /* the job is over for all lanes */
+	_Atomic bool rewriting;  /* the destination changed a message in this run */
+	_Atomic bool renumbered; /* UIDs of a folder lost their meaning in it */
+	_Atomic bool braked;     /* too much is gone: a person has to confirm it */
+	unsigned connected;      /* sides to which the first lane is connected */
+	unsigned logins;         /* sides that were logged in to */
+	bool surveyed;           /* the queue is filled: lanes that connected early may begin */
+	bool ending;             /* the job is over for all lanes */
 	struct run_summary *summary;
 	const char *phase;
 	const char *folder;
@@ -110,9 +132,33 @@ enum verdict trouble_judge(const struct mm_err *e, unsigned failures_in_a_row,
 /* How long to wait before the n-th attempt (from 1). */
 uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
 
+/* ---- rules.c: pure ---- */
+
+/* A number for all rules of the account that decide what becomes of a folder's messages and
+ * their flags; 0: there are none. */
+uint64_t folder_rules_hash(const struct job *j);
+
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
 int survey(struct lane *l, struct mm_err *reterr);
+/* Another sentence of a pair's note. 0 or -ENOMEM. */
+int pair_note(struct pair *p, const char *fmt, ...) _printf_(2, 3);
+
+/* ---- places.c: what pairs of one destination share ---- */
+/* Set `first` and map.shared of all pairs that have a destination_raw. 0 or -ENOMEM. */
+int pairs_group(struct pair *v, size_t n);
+/* The destination has other UIDs from now on, for all of its pairs. */
+void pairs_renewed(struct engine *e, const struct pair *p, uint32_t uidvalidity);
+/* Uploads to this destination that are in doubt, of other pairs: as items whose uid is their
+ * watermark. */
+int read_doubts(struct folder_work *w, struct match_list *to, struct mm_err *reterr);
+/* Take out of the candidates what may be such an upload. Pure. */
+void drop_doubtful(struct match_list *candidates, const struct match_list *doubts);
+
+/* ---- make.c ---- */
+/* Make the destination folders that are missing, under another name where the destination
+ * refuses the one that is wanted. */
+int make_missing(struct lane *l, struct mm_err *reterr);
 
 /* ---- lane.c ---- */
 int lane_init(struct lane *l, struct engine *e, size_t number, struct mm_err *reterr);
@@ -146,6 +192,14 @@ int lane_try_again(struct lane *l, struct mm_err *err);
  * (not_before_usec is set). */
 int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
 
+/* What the destination's folder cannot keep (canonical texts). */
+struct unkept {
+	struct buf told;   /* a person was told of these, by this run or before; */
+	struct buf before; /* by earlier ones alone */
+	struct buf silent; /* it took these without a word */
+	bool recalled, changed;
+};
+
 /* What the steps of one folder share. */
 struct folder_work {
 	struct lane *lane;
@@ -164,7 +218,12 @@ struct folder_work {
 	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
+	bool narrowed;          /* not all of the origin's messages were asked for */
 	struct flag_changes *flags;
+	struct unkept unkept;
+	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */
+	struct seqset compared;   /* destination UIDs whose flags were looked at */
+	struct seqset flag_later; /* origin UIDs to be \Flagged when they are there */
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
@@ -183,6 +242,8 @@ int folder_check_listing(struct folder_work *w, bool origin, uint64_t told,
 int save_folder(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- read.c ---- */
+/* store_read_next() of the origin, with the flags as the account's rules make them. */
+int read_origin_next(struct folder_work *w, struct message *m, struct mm_err *reterr);
 /* Read the messages of a set in commands of bearable length; fn gets each that belongs to it
  * and may take members of m over. */
 typedef int (*message_fn)(void *userdata, struct message *m, struct mm_err *reterr);
@@ -219,11 +280,29 @@ int renumber_recall(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagsync.c ---- */
 struct flag_changes *flag_changes_free(struct flag_changes *f);
-/* Note that origin uid has now these flags instead of `old`, for the destination's dest_uid.
- * Sent when many have come together. */
-int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, const char *old,
-		     const char *now, struct mm_err *reterr);
+struct flag_change {
+	uint32_t uid, dest_uid;
+	const char *base;  /* the origin's flags that were carried over last */
+	const char *now;   /* and those it has */
+	const char *there; /* the destination's; NULL: not known */
+	bool late;         /* belongs to the copy: whatever the mode, and not counted */
+};
+/* What follows from it for the destination, by flags.mode. Sent when many have come together:
+ * nothing may be read from the destination meanwhile. */
+int flag_changes_add(struct folder_work *w, const struct flag_change *c, struct mm_err *reterr);
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
+
+/* ---- flagback.c: the destination's side of flags ---- */
+/* flags.mode "origin": what was changed at the destination since the last run. */
+int flags_bring_back(struct folder_work *w, struct mm_err *reterr);
+/* What of `flags` the folder can keep, into kept (empty); the rest will be told. */
+int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
+		  struct mm_err *reterr);
+/* These were refused, or (silent) accepted and not kept. */
+int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr);
+/* Tell what is news, once, and write it down. */
+void unkept_tell(struct folder_work *w);
+void unkept_done(struct unkept *u);
 
 /* ---- transfer.c ---- */
 #define TRANSFER_WANTS (STORE_WANT_FLAGS | STORE_WANT_DATE | STORE_WANT_SIZE | STORE_WANT_BODY)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changed flags: the origin's changes are carried over, the destination's own are kept.
+/* Changed flags: what flags.mode makes of them (flags_decide()) is stored at the destination.
  * Messages with the same change travel in one command. The change is stored first and
  * remembered after: doing it twice is harmless. */
 #include <mailmig/flags.h>
@@ -14,7 +14,10 @@
 
 struct change {
 	uint32_t uid, dest_uid;
-	char *added, *removed, *now;
+	char *base, *now, *there; /* as in struct flag_change */
+	char *added, *removed;    /* what follows */
+	bool late;
+	bool gone;    /* the destination has the message no more */
 	bool refused; /* the destination does not take it, or not all of it */
 	bool later;   /* it does not just now */
 };
@@ -35,9 +38,11 @@ struct flag_changes {
 
 static void change_done(struct change *c)
 {
+	free(c->base);
+	free(c->now);
+	free(c->there);
 	free(c->added);
 	free(c->removed);
-	free(c->now);
 }
 
 struct flag_changes *flag_changes_free(struct flag_changes *f)
@@ -51,13 +56,13 @@ struct flag_changes *flag_changes_free(struct flag_changes *f)
 	return NULL;
 }
 
-int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, const char *old,
-		     const char *now, struct mm_err *reterr)
+int flag_changes_add(struct folder_work *w, const struct flag_change *x, struct mm_err *reterr)
 {
-	_cleanup_(buf_done) struct buf added = {0}, removed = {0}, kept = {0}, lost = {0};
 	struct flag_changes *f = w->flags;
 	struct change *c;
 
+	if (w->lane->engine->job->flags.mode == FLAGS_FIRST && !x->late)
+		return 0; /* the base stays what was carried over last */
 	if (!f) {
 		f = w->flags = calloc(1, sizeof(*f));
 		if (f)
@@ -65,21 +70,101 @@ int flag_changes_add(struct folder_work *w, uint32_t uid, uint32_t dest_uid, con
 		if (!f || !f->v)
 			return mm_err_oom(reterr);
 	}
-	if (flags_diff(old, now, &added, &removed) < 0 ||
-	    flags_permit(buf_str(&added), w->destination.permanent_flags, &kept, &lost) < 0)
-		return mm_err_oom(reterr);
-
 	c = &f->v[f->n];
-	*c = (struct change){.uid = uid,
-			     .dest_uid = dest_uid,
-			     .added = text_dup(buf_str(&kept)),
-			     .removed = text_dup(buf_str(&removed)),
-			     .now = text_dup(now)};
+	*c = (struct change){.uid = x->uid,
+			     .dest_uid = x->dest_uid,
+			     .base = text_dup(x->base),
+			     .now = text_dup(x->now),
+			     .there = x->there ? text_dup(x->there) : NULL,
+			     .late = x->late};
 	f->n++;
-	if (!c->added || !c->removed || !c->now)
+	if (!c->base || !c->now || (x->there && !c->there))
 		return mm_err_oom(reterr);
 	return f->n == CHANGES_MAX ? flag_changes_send(w, reterr) : 0;
 }
+
+/* ---- deciding ---- */
+
+static int by_dest_uid(const void *x, const void *y)
+{
+	const struct change *a = x, *b = y;
+
+	return a->dest_uid < b->dest_uid ? -1 : a->dest_uid > b->dest_uid;
+}
+
+static struct change *find(struct flag_changes *f, uint32_t dest_uid)
+{
+	const struct change key = {.dest_uid = dest_uid};
+
+	return bsearch(&key, f->v, f->n, sizeof(*f->v), by_dest_uid);
+}
+
+static int note_there(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	struct change *c = find(userdata, m->uid);
+
+	if (!c || c->there)
+		return 0;
+	c->there = STEAL(m->flags);
+	c->gone = false;
+	return c->there ? 0 : mm_err_oom(reterr);
+}
+
+/* Where the origin's flags win, those of the destination have to be known. */
+static int look_there(struct folder_work *w, struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset uids = {0};
+	struct flag_changes *f = w->flags;
+
+	if (w->lane->engine->job->flags.mode != FLAGS_ORIGIN)
+		return 0;
+	qsort(f->v, f->n, sizeof(*f->v), by_dest_uid);
+	for (size_t i = 0; i < f->n; i++) {
+		struct change *c = &f->v[i];
+
+		if (seqset_add(&w->compared, c->dest_uid, c->dest_uid) < 0)
+			return mm_err_oom(reterr);
+		if (c->there || c->late)
+			continue;
+		c->gone = true;
+		if (seqset_add(&uids, c->dest_uid, c->dest_uid) < 0)
+			return mm_err_oom(reterr);
+	}
+	return read_each(w, w->lane->destination, &uids, STORE_WANT_FLAGS, note_there, f,
+			 reterr);
+}
+
+static int decide(struct folder_work *w, struct change *c, struct mm_err *reterr)
+{
+	enum flags_mode mode = c->late ? FLAGS_MERGE : w->lane->engine->job->flags.mode;
+	_cleanup_(buf_done) struct buf add = {0}, take = {0}, kept = {0}, bound = {0},
+				       none = {0};
+	int r;
+
+	if (!c->gone && flags_decide(mode, c->base, c->now, c->there, &add, &take) < 0)
+		return mm_err_oom(reterr);
+	r = unkept_filter(w, buf_str(&add), &kept, reterr);
+	if (r < 0)
+		return r;
+	/* What it cannot keep it does not have either. */
+	if (flags_permit(buf_str(&take), w->destination.permanent_flags, &bound, &none) < 0)
+		return mm_err_oom(reterr);
+	c->added = text_dup(buf_str(&kept));
+	c->removed = text_dup(buf_str(&bound));
+	return c->added && c->removed ? 0 : mm_err_oom(reterr);
+}
+
+static int decide_all(struct folder_work *w, struct mm_err *reterr)
+{
+	struct flag_changes *f = w->flags;
+	int r = look_there(w, reterr);
+
+	for (size_t i = 0; r == 0 && i < f->n; i++)
+		r = decide(w, &f->v[i], reterr);
+	return r;
+}
+
+/* ---- sending ---- */
 
 static int by_change(const void *x, const void *y)
 {
@@ -214,13 +299,44 @@ static int remember_flags(struct folder_work *w, struct mm_err *reterr)
 	return state_end(s, r, reterr);
 }
 
-int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
+/* Flags that were taken and are not there: in the next run the destination would seem to have
+ * been changed again. */
+static int note_unkept(void *userdata, struct message *m, struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf missing = {0}, others = {0};
+	struct folder_work *w = userdata;
+	const struct change *c = find(w->flags, m->uid);
+
+	if (!c || !m->flags)
+		return 0;
+	if (flags_diff(m->flags, c->added, &missing, &others) < 0)
+		return mm_err_oom(reterr);
+	return missing.len > 0 ? unkept_add(w, missing.p, true, reterr) : 0;
+}
+
+static int look_what_stayed(struct folder_work *w, struct mm_err *reterr)
+{
+	_cleanup_(seqset_done) struct seqset uids = {0};
+	struct flag_changes *f = w->flags;
+	struct store_features features;
+
+	store_features(w->lane->destination, &features);
+	if (w->lane->engine->job->flags.mode != FLAGS_ORIGIN || features.discards)
+		return 0;
+	qsort(f->v, f->n, sizeof(*f->v), by_dest_uid);
+	for (size_t i = 0; i < f->n; i++)
+		if (*f->v[i].added && !f->v[i].refused &&
+		    seqset_add(&uids, f->v[i].dest_uid, f->v[i].dest_uid) < 0)
+			return mm_err_oom(reterr);
+	return read_each(w, w->lane->destination, &uids, STORE_WANT_FLAGS, note_unkept, w,
+			 reterr);
+}
+
+static int send_all(struct folder_work *w, struct mm_err *reterr)
 {
 	struct flag_changes *f = w->flags;
 	int r = 0;
 
-	if (!f || f->n == 0)
-		return 0;
 	qsort(f->v, f->n, sizeof(*f->v), by_change);
 	for (size_t i = 0, j; r == 0 && i < f->n; i = j) {
 		for (j = i + 1; j < f->n && strcmp(f->v[i].added, f->v[j].added) == 0 &&
@@ -230,6 +346,21 @@ int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 	}
 	while (r == 0 && f->n_in_flight > 0)
 		r = settle_one(w, reterr);
+	return r;
+}
+
+int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
+{
+	struct flag_changes *f = w->flags;
+	int r;
+
+	if (!f || f->n == 0)
+		return 0;
+	r = decide_all(w, reterr);
+	if (r == 0)
+		r = send_all(w, reterr);
+	if (r == 0)
+		r = look_what_stayed(w, reterr);
 	if (r == 0)
 		r = remember_flags(w, reterr);
 	if (r < 0)
@@ -238,7 +369,7 @@ int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 	for (size_t i = 0; i < f->n; i++) {
 		struct change *c = &f->v[i];
 
-		w->pair->flags_updated += !c->refused && (*c->added || *c->removed);
+		w->pair->flags_updated += !c->refused && !c->late && (*c->added || *c->removed);
 		change_done(c);
 	}
 	f->n = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 /* ---- opening ---- */
@@ -27,24 +28,46 @@ static bool is_renumbered(const struct folder_work *w)
 	return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);
 }
 
-static bool is_replaced(const struct folder_work *w)
+/* The same of the destination, for any of the folders that go there: 1, and the number that it
+ * had. */
+static int is_replaced(const struct folder_work *w, uint32_t *ret_was, struct mm_err *reterr)
 {
-	const struct state_folder *sf = &w->pair->sf;
+	const struct folder_status *d = &w->destination.status;
 
-	return is_another(&w->destination.status, sf->dest_uidvalidity, sf->dest_seen);
+	return state_is_stale(w->lane->engine->state, w->pair->sf.id, d->uidvalidity,
+			      d->uidnext, ret_was, reterr);
 }
 
 /* Only what changed, when the last pass left nothing open and the marks can be believed. */
-static uint64_t since_mark(const struct pair *p)
+static uint64_t since_mark(const struct engine *e, const struct pair *p)
 {
 	const struct state_folder *sf = &p->sf;
 	const struct folder_status *o = &p->origin_status;
 
-	if (!sf->complete || p->held_rows > 0 || !sf->origin_modseq ||
+	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext)
+	    o->uidnext < sf->origin_uidnext || sf->rules != e->rules)
+		return 0;
+	/* Where something is missing all has to be known. */
+	if (e->job->propagate_deletes &&
+	    absence_may_be(sf->origin_messages, sf->origin_uidnext, o))
+		return 0;
+	if (recopy_is_due(e, p, &p->destination_status))
 		return 0;
 	return sf->origin_modseq;
+}
+
+/* The same of the destination, where its flags matter. */
+static uint64_t dest_mark(const struct folder_work *w)
+{
+	const struct state_folder *sf = &w->pair->sf;
+	const struct folder_status *d = &w->destination.status;
+
+	return sf->complete && sf->rules == w->lane->engine->rules && w->destination.marks &&
+			       d->uidvalidity == sf->dest_uidvalidity &&
+			       d->modseq >= sf->dest_modseq
+		       ? sf->dest_modseq
+		       : 0;
 }
 
 /* Of the server, or of the folder. 0: none told. */
@@ -74,7 +97,7 @@ static bool may_be_eager(const struct folder_work *w)
 
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
-	       !f.discards && !folder_size_limit(w) &&
+	       !p->map.shared && !f.discards && !folder_size_limit(w) &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -131,6 +154,7 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 				    "this server cannot be synced safely in this version");
 	}
 	w->watermark = w->destination.status.uidnext;
+	w->dest_since = dest_mark(w);
 	return 0;
 }
 
@@ -189,7 +213,11 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 			return mm_err_oom(reterr);
 		if (row.dest_uid && strcmp(row.flags, m->flags) != 0 &&
 		    !is_refused_change(w, &row, m))
-			return flag_changes_add(w, m->uid, row.dest_uid, row.flags, m->flags,
+			return flag_changes_add(w,
+						&(struct flag_change){.uid = m->uid,
+								      .dest_uid = row.dest_uid,
+								      .base = row.flags,
+								      .now = m->flags},
 						reterr);
 		return 0;
 	}
@@ -219,7 +247,7 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 	while (r == 0 && store_reads(o) > 0) {
 		struct message m = {0};
 
-		while (r == 0 && (r = store_read_next(o, &m, NULL, reterr)) > 0) {
+		while (r == 0 && (r = read_origin_next(w, &m, reterr)) > 0) {
 			r = 0;
 			if (!seqset_contains(&w->told, m.uid)) /* else told twice */
 				r = seqset_add(&w->told, m.uid, m.uid) < 0
@@ -345,11 +373,13 @@ static void tell_renumbered(struct folder_work *w, const char *side, const char 
 static int rebind(struct folder_work *w, struct mm_err *reterr)
 {
 	struct pair *p = w->pair;
-	bool renumbered = is_renumbered(w), replaced = is_replaced(w);
-	int r;
+	bool renumbered = is_renumbered(w);
+	uint32_t was = 0;
+	int r, replaced = is_replaced(w, &was, reterr);
 
-	if (!renumbered && !replaced)
-		return 0;
+	if (replaced < 0 || (!renumbered && !replaced))
+		return replaced;
+	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
@@ -357,7 +387,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 		r = renumber_origin(w, reterr);
 	}
 	if (r == 0 && replaced) {
-		tell_renumbered(w, "destination", p->destination, p->sf.dest_uidvalidity,
+		tell_renumbered(w, "destination", p->destination, was,
 				w->destination.status.uidvalidity);
 		r = renumber_destination(w, reterr);
 	}
@@ -413,15 +443,26 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->origin_modseq = w->origin.marks ? w->origin.status.modseq : 0;
 	sf->origin_messages = w->origin.status.messages;
 	sf->dest_uidvalidity = w->destination.status.uidvalidity;
+	/* From before our own changes: those are looked at once more, a stranger's not never.
+	 */
+	sf->dest_modseq =
+		w->lane->engine->job->flags.mode == FLAGS_ORIGIN && w->destination.marks
+			? w->destination.status.modseq
+			: 0;
+	sf->rules = w->lane->engine->rules;
 	if (w->uncertain == 0) {
 		/* What was not found is looked for again: not beyond where it may be. */
 		uint32_t seen = MIN_OF(w->watermark, w->unfound ? w->unfound : UINT32_MAX);
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
+	sf->dest_messages =
+		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
+	sf->rules = w->lane->engine->rules;
 	/* What is held has its rows, and needs no listing to be remembered. */
-	sf->complete =
+	p->complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
+	sf->complete = p->complete_but && p->gone.n == 0;
 	return save_folder(w, reterr);
 }
 
@@ -450,6 +491,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = rebind(w, reterr);
 	if (r == 0 && w->eager && w->destination.status.messages > 0)
 		r = not_eager(w, reterr);
+	if (r == 0)
+		r = recopy_forget(w, since, reterr);
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
@@ -472,10 +515,14 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	p->listed = w->origin.status.messages;
 	r = flag_changes_send(w, reterr);
 	if (r == 0)
+		r = flags_bring_back(w, reterr);
+	if (r == 0)
 		r = transfer(w, reterr);
 	/* What the server has and did not send is asked for by a pass with a listing. */
 	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
 		w->incomplete = p->crowded = true;
+	if (r == 0)
+		r = prune_note(w, since, reterr);
 	if (r == 0)
 		r = remember(w, reterr);
 	return r;
@@ -504,12 +551,16 @@ static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_e
 	p->error = (struct mm_err){0};
 	r = pass(&w, since, reterr);
 	count(&w, r == 0);
+	unkept_tell(&w);
 	if (r < 0 && reterr->cls == MM_CLASS_QUOTA) /* for all of them there is no room */
 		p->failed = p->listed - MIN_OF(p->listed, p->copied + p->present + p->skipped);
 	seqset_done(&w.fresh);
 	seqset_done(&w.known);
 	seqset_done(&w.told);
 	seqset_done(&w.given_up);
+	seqset_done(&w.compared);
+	seqset_done(&w.flag_later);
+	unkept_done(&w.unkept);
 	store_folder_done(&w.origin);
 	store_folder_done(&w.destination);
 	flag_changes_free(w.flags);
@@ -524,7 +575,7 @@ int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr)
 	bool crowded = p->crowded;
 	int r;
 
-	r = sync_once(l, p, since_mark(p), reterr);
+	r = sync_once(l, p, since_mark(l->engine, p), reterr);
 	if (r == -EAGAIN && reterr->scope == MM_SCOPE_FOLDER && !p->recounted) {
 		p->recounted = true;
 		r = sync_once(l, p, 0, reterr);

@@ -181,7 +181,12 @@ static int settle_intent(struct folder_work *w, const struct match_item *it,
 		return mm_err_oom(reterr);
 	if (!now || strcmp(now->flags, it->flags) == 0)
 		return 0;
-	return flag_changes_add(w, it->uid, it->partner, it->flags, now->flags, reterr);
+	return flag_changes_add(w,
+				&(struct flag_change){.uid = it->uid,
+						      .dest_uid = it->partner,
+						      .base = it->flags,
+						      .now = now->flags},
+				reterr);
 }
 
 static int match_intents(struct folder_work *w, struct match_list *items, uint32_t lowest,

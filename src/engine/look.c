@@ -152,6 +152,7 @@ static int note_before(void *userdata, struct message *m, struct mm_err *reterr)
 
 	if (memcmp(it->message.digest, m->digest, MESSAGE_DIGEST_OCTETS) == 0) {
 		it->dest_uid = m->uid;
+		it->theirs = true;
 		it->found = true;
 		it->found_size = it->message.size;
 	}

@@ -55,10 +55,12 @@ struct map {
  *
  * known: borrowed, in any order. A folder stays at its known place as long as its basis stays
  * the same; map.rule is then ENGINE_RULE_KEPT. Else it goes where the rules say: the caller
- * compares. 0 or -ENOMEM; *ret is to be emptied in both cases. */
+ * compares. 0; -EINVAL: the check of a configuration would refuse the rules; -ENOMEM. *ret is
+ * to be emptied in any case. */
 int map_folders(const struct folder_rules *rules, const struct engine_sides *sides,
 		const struct map_known *known, size_t n_known, struct map *ret);
 void map_done(struct map *m);
 void pairs_free(struct pair *v, size_t n);
+void map_omitted_free(struct map_omitted *v, size_t n);
 
 #endif

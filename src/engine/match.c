@@ -28,6 +28,7 @@ void match_done(struct match_list *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		free(l->v[i].flags);
+		free(l->v[i].base);
 		free(l->v[i].reason);
 	}
 	free(l->v);

@@ -16,6 +16,7 @@ struct match_item {
 	uint32_t partner; /* uid on the other side; 0: none */
 	bool doubtful;    /* only the whole content can tell */
 	char *flags;      /* the destination's, where they matter; owned */
+	char *base;       /* adopted: those of `flags` that were there; NULL: all; owned */
 	char *reason; /* of an intent that is no message of the origin: how it was repaired */
 	uint32_t dest_uid; /* of a row, where items are rows */
 	int64_t date;      /* INTERNALDATE, where it matters (message_date()) */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading many messages of one side, whatever number. */
+#include <mailmig/flags.h>
+#include <mailmig/text.h>
 #include <string.h>
 
 #include "engine_internal.h"
@@ -7,6 +9,30 @@
 #define SET_MEMBERS_MAX 500
 #define SET_OCTETS_MAX  3000
 #define READS_MAX       4 /* commands in flight */
+
+int read_origin_next(struct folder_work *w, struct message *m, struct mm_err *reterr)
+{
+	const struct flag_rules *rules = &w->lane->engine->job->flags;
+	_cleanup_(buf_done) struct buf flags = {0};
+	int r;
+
+	r = store_read_next(w->lane->origin, m, NULL, reterr);
+	if (r <= 0 || !m->flags || !*m->flags || rules->drop.n + rules->rename.n == 0)
+		return r;
+	if (flags_apply_rules(rules, m->flags, &flags) < 0 ||
+	    text_set(&m->flags, buf_str(&flags)) < 0) {
+		message_done(m);
+		return mm_err_oom(reterr);
+	}
+	return r;
+}
+
+static int next(struct folder_work *w, struct store *s, struct message *m,
+		struct mm_err *reterr)
+{
+	return s == w->lane->origin ? read_origin_next(w, m, reterr)
+				    : store_read_next(s, m, NULL, reterr);
+}
 
 int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,
 	      message_fn fn, void *userdata, struct mm_err *reterr)
@@ -28,7 +54,7 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 				return mm_err_oom(reterr);
 			r = store_read_set(s, &part, want, reterr);
 		}
-		while (r == 0 && (r = store_read_next(s, &m, NULL, reterr)) > 0) {
+		while (r == 0 && (r = next(w, s, &m, reterr)) > 0) {
 			r = seqset_contains(uids, m.uid) ? fn(userdata, &m, reterr) : 0;
 			message_done(&m);
 		}

@@ -9,7 +9,8 @@
  * copy, the flags seen last, an upload in doubt.
  *
  * Destination: rows are given the new UIDs of their copies, in one transaction after all of the
- * folder was read; a message without a copy is to be copied. */
+ * folder was read; a message without a copy is to be copied. Rows of other origin folders that
+ * went there, too, take part, or one of them would take what is another's. */
 #include <mailmig/text.h>
 #include <string.h>
 #include <syslog.h>
@@ -337,6 +338,22 @@ static int rewrite(struct folder_work *w, const struct old_row *o, const struct 
 	return state_put(s, o->folder, &row, reterr);
 }
 
+/* The rows of all folders that go there, set aside or not. */
+static int read_all_rows(struct folder_work *w, struct old_rows *to, struct mm_err *reterr)
+{
+	_cleanup_(freep) int64_t *ids = NULL;
+	size_t n = 0;
+	int r;
+
+	r = state_same_place(w->lane->engine->state, w->pair->sf.id, &ids, &n, reterr);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = read_rows(w, ids[i], to, reterr);
+		if (r == 0)
+			r = read_rows(w, state_aside(ids[i]), to, reterr);
+	}
+	return r;
+}
+
 int renumber_destination(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(match_done) struct match_list old = {0}, copies = {0};
@@ -345,9 +362,7 @@ int renumber_destination(struct folder_work *w, struct mm_err *reterr)
 	struct state_folder *sf = &w->pair->sf;
 	int r;
 
-	r = read_rows(w, sf->id, &rows, reterr);
-	if (r == 0)
-		r = read_rows(w, state_aside(sf->id), &rows, reterr);
+	r = read_all_rows(w, &rows, reterr);
 	if (r == 0)
 		r = match_copies(w, &rows, &old, &copies, reterr);
 	if (r == 0)
@@ -361,5 +376,10 @@ int renumber_destination(struct folder_work *w, struct mm_err *reterr)
 	sf->complete = false;
 	if (r == 0)
 		r = state_folder_put(s, sf, reterr);
-	return state_end(s, r, reterr);
+	if (r == 0)
+		r = state_renew(s, sf->id, sf->dest_uidvalidity, reterr);
+	r = state_end(s, r, reterr);
+	if (r == 0)
+		pairs_renewed(w->lane->engine, w->pair, sf->dest_uidvalidity);
+	return r;
 }

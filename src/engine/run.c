@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <syslog.h>
 
+#include "prune.h"
 #include "refused.h"
 
 int engine_new(const struct job *job, const struct secret *origin,
@@ -24,6 +25,7 @@ int engine_new(const struct job *job, const struct secret *origin,
 	e->origin_secret = origin;
 	e->destination_secret = destination;
 	e->hooks = hooks;
+	e->rules = folder_rules_hash(job);
 	e->phase = "connecting";
 	(void)pthread_mutex_init(&e->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -49,6 +51,7 @@ struct engine *engine_free(struct engine *e)
 		store_link_free(e->lanes[i].link);
 	}
 	pairs_free(e->pairs, e->n_pairs);
+	map_omitted_free(e->omitted, e->n_omitted);
 	throttle_done(e);
 	state_close(e->state);
 	spool_pool_free(e->pool);
@@ -287,6 +290,7 @@ static void report_folder(struct engine *e, const struct pair *p)
 		.skipped = p->skipped,
 		.failed = p->failed,
 		.flags_updated = p->flags_updated,
+		.deleted = p->deleted,
 		.bytes = p->bytes,
 		.bytes_total = p->origin_status.bytes,
 		.created = !p->exists,
@@ -335,6 +339,7 @@ static void sum_up(struct engine *e, struct run_summary *s)
 		s->skipped += p->skipped;
 		s->failed += p->failed;
 		s->flags_updated += p->flags_updated;
+		s->deleted += p->deleted;
 		s->bytes += p->bytes;
 		report_folder(e, p);
 	}
@@ -372,6 +377,9 @@ static void conclude(struct engine *e, struct run_summary *s, int r, struct mm_e
 		else if (!is_told(s, err->text))
 			(void)run_summary_add_error(s, NULL, 0, err->cls, err->text,
 						    err->advice);
+	} else if (atomic_load(&e->braked)) {
+		s->result = RUN_PARTIAL;
+		s->exit_code = mm_class_exit_code(MM_CLASS_SAFETY);
 	} else if (e->n_errors > 0 || s->failed > 0) {
 		s->result = RUN_PARTIAL;
 		s->exit_code = 1;
@@ -398,6 +406,8 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 		err = e->lack;
 		r = err.code;
 	}
+	if (r == 0)
+		r = prune(e, &err);
 	release_lanes(e, true);
 	join_lanes(e);
 	if (r < 0 && engine_cancelled(e) && err.cls == MM_CLASS_CANCELLED)

@@ -2,85 +2,71 @@
 /* What there is on both sides, what has changed since the last run, and the folders that are
  * missing. Costs one listing of each side, at the same time. */
 #include <mailmig/text.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
+#include "known.h"
+#include "prune.h"
 #include "refused.h"
 
 /* Nothing new at the origin, nothing left from last time, and the destination still the same.
  */
-static bool is_unchanged(const struct pair *p)
+static bool is_unchanged(const struct engine *e, const struct pair *p)
 {
-	const struct folder_status *o = &p->origin_status;
+	const struct folder_status *o = &p->origin_status, *d = &p->destination_status;
 	const struct state_folder *sf = &p->sf;
 
-	return sf->complete && o->known && o->modseq != 0 && o->modseq == sf->origin_modseq &&
-	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
-	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
+	/* Where the origin's flags win, those of the destination must be the same, too. */
+	if (e->job->flags.mode == FLAGS_ORIGIN && (!d->modseq || d->modseq != sf->dest_modseq))
+		return false;
+	return sf->complete && sf->rules == e->rules && o->known && o->modseq != 0 &&
+	       o->modseq == sf->origin_modseq && o->uidvalidity == sf->origin_uidvalidity &&
+	       o->uidnext == sf->origin_uidnext && o->messages == sf->origin_messages &&
+	       p->exists && p->destination_status.known &&
 	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
-	       p->destination_status.uidnext >= sf->dest_seen;
+	       p->destination_status.uidnext >= sf->dest_seen &&
+	       !recopy_is_due(e, p, &p->destination_status);
 }
 
-/* Two folders of one name in the origin's list would be copied into each other. */
-static int check_distinct(struct engine *e)
+int pair_note(struct pair *p, const char *fmt, ...)
 {
-	for (size_t i = 1; i < e->n_pairs; i++) {
-		struct pair *p = &e->pairs[i];
+	char text[300], *all;
+	va_list ap;
 
-		if (strcmp(p->destination, e->pairs[i - 1].destination) != 0)
-			continue;
-		p->place = PAIR_DONE;
-		mm_err_set(&p->error, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -EEXIST,
-			   "origin folder \"%s\" has the same name as another one", p->origin);
-		mm_err_class(&p->error, MM_CLASS_REFUSED, "rename one of them at the origin");
-	}
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* cut: it is for reading */
+	va_end(ap);
+	all = text_fmt("%s%s%s", p->note ? p->note : "", p->note ? "; " : "", text);
+	if (!all)
+		return -ENOMEM;
+	free(p->note);
+	p->note = all;
 	return 0;
 }
 
-static int make_missing(struct lane *l, struct mm_err *reterr)
+/* A name that this server is known to refuse gets the form in which it takes it. */
+static int fit_pair(struct pair *p, enum folder_server server, const struct folder_list *there)
 {
-	struct engine *e = l->engine;
-	struct store_make *v = calloc(e->n_pairs ? e->n_pairs : 1, sizeof(*v));
-	size_t *which = calloc(e->n_pairs ? e->n_pairs : 1, sizeof(*which));
-	size_t n = 0;
-	int r = v && which ? 0 : mm_err_oom(reterr);
+	_cleanup_(buf_done) struct buf name = {0};
+	const struct folder *f;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < e->n_pairs; i++) {
-		struct pair *p = &e->pairs[i];
-
-		if (p->place == PAIR_DONE || (p->exists && !p->subscribe))
-			continue;
-		if (!p->exists && !e->job->folders.create) {
-			p->place = PAIR_DONE;
-			mm_err_set(&p->error, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -ENOENT,
-				   "folder \"%s\" does not exist at the destination",
-				   p->destination);
-			mm_err_class(&p->error, MM_CLASS_REFUSED,
-				     "create it there, or set folders.create = true");
-			continue;
-		}
-		which[n] = i;
-		v[n++] = (struct store_make){.raw = p->destination_raw,
-					     .create = !p->exists,
-					     .subscribe = p->subscribe};
-	}
-	if (r == 0 && n > 0)
-		r = store_make_folders(l->destination, v, n, reterr);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct pair *p = &e->pairs[which[i]];
-
-		if (v[i].error.code == 0)
-			continue;
-		p->error = v[i].error;
-		p->place = PAIR_DONE;
-		if (v[i].error.scope >= MM_SCOPE_STORE) {
-			*reterr = v[i].error;
-			r = v[i].error.code;
-		}
-	}
-	free(v);
-	free(which);
-	return r;
+	if (p->exists || p->place == PAIR_DONE)
+		return 0;
+	r = folder_fit(p->destination, server, there, &name);
+	if (r <= 0)
+		return r;
+	r = pair_note(p, "the destination would refuse \"%s\"", p->destination);
+	if (r == 0)
+		r = text_set(&p->destination, buf_str(&name));
+	f = r == 0 ? folder_list_find(there, p->destination) : NULL;
+	if (!f || f->noselect || f->unusable)
+		return r;
+	p->exists = true;
+	p->destination_status = f->status;
+	return text_set(&p->destination_raw, f->raw);
 }
 
 static int name_pair(struct lane *l, struct pair *p, struct mm_err *reterr)
@@ -103,43 +89,123 @@ static int name_pair(struct lane *l, struct pair *p, struct mm_err *reterr)
 	return p->destination_raw ? 0 : mm_err_oom(reterr);
 }
 
-static int remember(struct lane *l, struct mm_err *reterr)
+static int name_pairs(struct lane *l, const struct folder_list *there, struct mm_err *reterr)
 {
 	struct engine *e = l->engine;
+	struct store_features f;
 
+	store_features(l->destination, &f);
 	for (size_t i = 0; i < e->n_pairs; i++) {
 		struct pair *p = &e->pairs[i];
-		int r;
+		int r = fit_pair(p, f.server, there) < 0 ? mm_err_oom(reterr) : 0;
+
+		if (r == 0 && p->place != PAIR_DONE)
+			r = name_pair(l, p, reterr);
+		if (r < 0)
+			return r;
+	}
+	return pairs_group(e->pairs, e->n_pairs) < 0 ? mm_err_oom(reterr) : 0;
+}
+
+/* What earlier runs have written down of a pair. */
+static int recall(struct lane *l, struct pair *p, struct mm_err *reterr)
+{
+	struct engine *e = l->engine;
+	int r;
+
+	r = state_folder_get(e->state, p->origin_raw, p->destination_raw, &p->sf, reterr);
+	if (r == 0)
+		r = held_recall(l, p, reterr);
+	if (r == 0)
+		r = is_unchanged(e, p) ? held_is_quiet(e, p, reterr) : 0;
+	if (r < 0)
+		return r;
+	p->unchanged = r > 0;
+	return 0;
+}
+
+static int recall_all(struct lane *l, struct mm_err *reterr)
+{
+	struct engine *e = l->engine;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->n_pairs; i++) {
+		struct pair *p = &e->pairs[i];
 
 		e->total += p->origin_status.messages;
 		e->summary->total_messages += p->origin_status.messages;
 		e->summary->total_bytes += p->origin_status.bytes;
 		if (p->place == PAIR_DONE)
 			continue;
-		r = name_pair(l, p, reterr);
-		if (r < 0)
-			return r;
-		r = state_folder_get(e->state, p->origin_raw, p->destination_raw, &p->sf,
-				     reterr);
-		if (r < 0)
-			return r;
-		r = held_recall(l, p, reterr);
-		if (r == 0)
-			r = is_unchanged(p) ? held_is_quiet(e, p, reterr) : 0;
-		if (r < 0)
-			return r;
-		p->unchanged = r > 0;
+		r = recall(l, p, reterr);
 		if (!p->unchanged)
 			e->bytes_total += p->origin_status.bytes;
 	}
-	return 0;
+	return r;
+}
+
+/* Folders that could be made only under another name. */
+static int recall_renamed(struct lane *l, struct mm_err *reterr)
+{
+	struct engine *e = l->engine;
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->n_pairs; i++) {
+		if (!e->pairs[i].renamed || e->pairs[i].place == PAIR_DONE)
+			continue;
+		any = true;
+		r = recall(l, &e->pairs[i], reterr);
+	}
+	if (r == 0 && any && pairs_group(e->pairs, e->n_pairs) < 0)
+		r = mm_err_oom(reterr);
+	return r;
+}
+
+/* Which folder goes where, by the rules and by what earlier runs did. */
+static int map(struct lane *l, const struct folder_list *origin,
+	       const struct folder_list *destination, struct known *known,
+	       struct mm_err *reterr)
+{
+	struct engine_sides sides = {.origin = origin, .destination = destination};
+	_cleanup_(map_done) struct map map = {0};
+	struct engine *e = l->engine;
+	struct store_features f;
+	int r;
+
+	store_features(l->origin, &f);
+	sides.origin_not_mail = f.server == FOLDER_SERVER_EXCHANGE;
+	store_features(l->destination, &f);
+	sides.destination_ignores_case = folder_server_ignores_case(f.server);
+	r = known_read(e, destination, known, reterr);
+	if (r < 0)
+		return r;
+	r = map_folders(&e->job->folders, &sides, known->for_map, known->n_for_map, &map);
+	if (r == -EINVAL) {
+		mm_err_set(reterr, MM_SCOPE_JOB, MM_RETRY_NEVER, r,
+			   "a rule of folders.include, exclude or rewrite is wrong");
+		return mm_err_class(reterr, MM_CLASS_CONFIG, "mailmigd --check tells which");
+	}
+	if (r < 0)
+		return mm_err_oom(reterr);
+	for (size_t i = 0; i < map.notes.n; i++)
+		engine_note(e, LOG_WARNING, "%s", map.notes.v[i]);
+	e->pairs = STEAL(map.pairs);
+	e->n_pairs = map.n_pairs;
+	map.n_pairs = 0;
+	e->omitted = STEAL(map.omitted);
+	e->n_omitted = map.n_omitted;
+	map.n_omitted = 0;
+	r = name_pairs(l, destination, reterr);
+	if (r == 0)
+		r = known_check(e, known, reterr);
+	return r;
 }
 
 static int look(struct lane *l, struct mm_err *reterr)
 {
 	_cleanup_(folder_list_done) struct folder_list origin = {0}, destination = {0};
-	const struct engine_sides sides = {.origin = &origin, .destination = &destination};
-	_cleanup_(map_done) struct map map = {0};
+	_cleanup_(known_done) struct known known = {0};
 	struct engine *e = l->engine;
 	int r;
 
@@ -154,21 +220,18 @@ static int look(struct lane *l, struct mm_err *reterr)
 			reterr, MM_CLASS_PROTOCOL,
 			"see whether the mailbox exists: log in with a mail program");
 	}
-	r = map_folders(&e->job->folders, &sides, NULL, 0, &map);
-	if (r < 0)
-		return mm_err_oom(reterr);
-	for (size_t i = 0; i < map.notes.n; i++)
-		engine_note(e, LOG_WARNING, "%s", map.notes.v[i]);
-	e->pairs = STEAL(map.pairs);
-	e->n_pairs = map.n_pairs;
-	map.n_pairs = 0;
-	r = check_distinct(e);
+	e->n_listed = origin.n;
+	r = map(l, &origin, &destination, &known, reterr);
 	if (r == 0)
-		r = remember(l, reterr);
+		r = recall_all(l, reterr);
 	if (r == 0)
 		r = room_check(l, reterr);
 	if (r == 0)
 		r = make_missing(l, reterr);
+	if (r == 0)
+		r = recall_renamed(l, reterr);
+	if (r == 0)
+		r = known_write(e, &known, reterr);
 	return r;
 }
 
@@ -178,6 +241,9 @@ static void forget(struct engine *e)
 	pairs_free(e->pairs, e->n_pairs);
 	e->pairs = NULL;
 	e->n_pairs = 0;
+	map_omitted_free(e->omitted, e->n_omitted);
+	e->omitted = NULL;
+	e->n_omitted = 0;
 	e->total = e->bytes_total = 0;
 	e->summary->total_messages = e->summary->total_bytes = 0;
 	lanes_hold(e);

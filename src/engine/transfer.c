@@ -62,7 +62,7 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 		.dest_uid = it->dest_uid,
 		.attempts = it->attempts,
 		.reason = it->reason,
-		.ours = true,
+		.ours = !it->theirs && !(it->guessed && state == ROW_ALTERED),
 	};
 
 	if (ladder_repair_text(it, &repair) < 0)
@@ -80,7 +80,7 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 static int settle_row(struct transfer *t, const struct batch *b, const struct item *it,
 		      struct mm_err *reterr)
 {
-	if (it->refused || it->original.has_digest)
+	if (it->refused || it->original.has_digest || it->guessed)
 		return put_row(t, b, it, it->state, reterr);
 	return state_settle(t->engine->state, t->work->pair->sf.id, it->message.uid, it->state,
 			    it->dest_uid, it->attempts, it->reason, reterr);
@@ -211,26 +211,17 @@ static int submit(struct transfer *t, struct mm_err *reterr)
 
 /* ---- receiving ---- */
 
-/* What of the flags the destination's folder can hold; a loss is told once a folder. */
+/* What of the flags the destination's folder can hold. */
 static int permit_flags(struct transfer *t, struct item *it, struct mm_err *reterr)
 {
-	_cleanup_(buf_done) struct buf kept = {0}, lost = {0};
+	_cleanup_(buf_done) struct buf kept = {0};
+	int r;
 
 	it->origin_flags = it->message.flags;
-	if (flags_permit(it->message.flags, t->work->destination.permanent_flags, &kept,
-			 &lost) < 0)
-		return mm_err_oom(reterr);
-	if (lost.len == 0)
-		return 0;
-	if (!t->told_lost_flags)
-		engine_note(t->engine, LOG_NOTICE,
-			    "folder \"%s\": the destination cannot keep these flags: %s",
-			    t->work->pair->destination, lost.p);
-	t->told_lost_flags = true;
-	it->kept_flags = buf_take(&kept);
-	if (!it->kept_flags)
-		it->kept_flags = text_dup("");
-	return it->kept_flags ? 0 : mm_err_oom(reterr);
+	r = unkept_filter(t->work, it->message.flags, &kept, reterr);
+	if (r < 0 || kept.len == strlen(it->message.flags))
+		return r;
+	return text_set(&it->kept_flags, buf_str(&kept)) < 0 ? mm_err_oom(reterr) : 0;
 }
 
 /* How often this message was confirmed and not found before. */
@@ -295,7 +286,7 @@ static int read_ahead(struct transfer *t, struct mm_err *reterr)
  * messages alone. */
 static int next_message(struct transfer *t, struct message *ret, struct mm_err *reterr)
 {
-	int r = store_read_next(t->work->lane->origin, ret, NULL, reterr);
+	int r = read_origin_next(t->work, ret, reterr);
 
 	if (r < 0 && reterr->scope == MM_SCOPE_FOLDER) {
 		t->refusal = *reterr;

@@ -39,6 +39,7 @@ struct item {
 	uint64_t found_size; /* 0: not found */
 	bool found;
 	bool guessed; /* found by its header alone: the size is another */
+	bool theirs;  /* what was found was there before, or may be somebody else's */
 	uint32_t attempts;
 	char *reason; /* what went wrong with it; owned; NULL: nothing */
 

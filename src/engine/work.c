@@ -25,7 +25,7 @@ static struct pair *take(struct lane *l)
 			struct pair *p = &e->pairs[i];
 
 			taken = taken || p->place == PAIR_TAKEN;
-			if (p->place != PAIR_QUEUED)
+			if (p->place != PAIR_QUEUED || p->first->busy)
 				continue;
 			if (p->not_before_usec > now)
 				soonest = MIN_OF(soonest, p->not_before_usec);
@@ -40,6 +40,7 @@ static struct pair *take(struct lane *l)
 		}
 		if (found) {
 			found->place = PAIR_TAKEN;
+			found->first->busy = true;
 			e->folder = found->origin;
 			e->phase = "syncing";
 		} else if (soonest != USEC_INFINITY) {
@@ -66,6 +67,7 @@ static void give_back(struct lane *l, struct pair *p, bool done)
 
 	(void)pthread_mutex_lock(&e->lock);
 	p->place = done ? PAIR_DONE : PAIR_QUEUED;
+	p->first->busy = false;
 	(void)pthread_cond_broadcast(&e->changed);
 	(void)pthread_mutex_unlock(&e->lock);
 }

@@ -127,7 +127,7 @@ static void take_tagged(struct imap *c, const struct imap_resp *r, struct imap_c
 	if (r->status == IMAP_OK)
 		keep_pace(c, cmd);
 	else if (cmd->verb == VERB_ENABLE)
-		c->enabled = 0; /* whatever it said before */
+		c->utf8 = false; /* whatever it said before */
 	if (imap_code_is(r, "CAPABILITY", &rest))
 		imap_set_caps(c, rest.p, (size_t)(rest.end - rest.p));
 	if (cmd->verb == VERB_APPEND && imap_code_is(r, "APPENDUID", &rest) &&

@@ -58,11 +58,24 @@ static const char *role_of(const struct imap *c, const struct imap_make *m, bool
 	return with_role && imap_has(c, IMAP_CAP_CREATE_SPECIAL_USE) ? m->role : NULL;
 }
 
-/* A window full of them. */
+/* A refused subscription loses no mail: the answer is not waited for. */
+static int subscribe(struct imap *c, const struct imap_make *m, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd = begin_named(c, "SUBSCRIBE", m->raw, NULL, reterr);
+
+	if (!cmd)
+		return -EIO;
+	cmd->forget = true;
+	return 0;
+}
+
+/* A window full of them. Only what is there is subscribed: servers remember other names, too.
+ */
 static int make_some(struct imap *c, struct imap_make *v, size_t n, bool with_role,
 		     struct mm_err *reterr)
 {
 	struct imap_cmd *create[WINDOW] = {NULL};
+	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!v[i].create)
@@ -72,24 +85,12 @@ static int make_some(struct imap *c, struct imap_make *v, size_t n, bool with_ro
 		if (!create[i])
 			return -EIO;
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct imap_cmd *cmd;
-
-		if (!v[i].subscribe)
-			continue;
-		/* A refused subscription loses no mail: the answer is not waited for. */
-		cmd = begin_named(c, "SUBSCRIBE", v[i].raw, NULL, reterr);
-		if (!cmd)
-			return -EIO;
-		cmd->forget = true;
-	}
-	for (size_t i = 0; i < n; i++) {
-		int r = create[i] ? end_create(c, create[i], &v[i], reterr) : 0;
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = create[i] ? end_create(c, create[i], &v[i], reterr) : 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (v[i].subscribe && !v[i].error.code)
+			r = subscribe(c, &v[i], reterr);
+	return r;
 }
 
 int imap_make_folders(struct imap *c, struct imap_make *v, size_t n, struct mm_err *reterr)

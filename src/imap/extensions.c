@@ -15,15 +15,6 @@
  * known before it is used, but fast ones are short: beyond this, even in one town. */
 #define COMPRESS_ROUND_TRIP_USEC (5 * USEC_PER_MSEC)
 
-/* What can be enabled, and how the server has to say it. */
-static const struct {
-	const char *name;
-	unsigned cap;
-} enable_table[] = {
-	{"QRESYNC", IMAP_CAP_QRESYNC},
-	{"UTF8=ACCEPT", IMAP_CAP_UTF8},
-};
-
 /* ---- what the server says ---- */
 
 /* Only what was asked for counts, and only until the answer to that: iCloud says OK and enables
@@ -31,29 +22,20 @@ static const struct {
 void imap_take_enabled(struct imap *c, const struct imap_resp *r)
 {
 	struct imap_cursor rest = r->rest;
+	struct imap_str word;
 
 	if (!imap_oldest_pending(c, VERB_ENABLE))
 		return;
-	while (rest.p < rest.end) {
-		struct imap_str word = imap_take_word(&rest, false);
-
-		for (size_t i = 0; i < ELEMENTS(enable_table); i++)
-			if (imap_str_is(&word, enable_table[i].name))
-				c->enabled |= c->enabling & enable_table[i].cap;
-		if (word.n == 0)
-			break;
+	do {
 		imap_skip_blanks(&rest);
-	}
-}
-
-bool imap_enabled(const struct imap *c, unsigned cap)
-{
-	return (c->enabled & cap) == cap;
+		word = imap_take_word(&rest, false);
+		c->utf8 = c->utf8 || imap_str_is(&word, "UTF8=ACCEPT");
+	} while (word.n > 0);
 }
 
 bool imap_utf8(const struct imap *c)
 {
-	return imap_enabled(c, IMAP_CAP_UTF8);
+	return c->utf8;
 }
 
 void imap_take_id(struct imap *c, const struct imap_resp *r)
@@ -78,25 +60,18 @@ unsigned imap_quirks(const struct imap *c)
 
 /* ---- what we say ---- */
 
+/* CONDSTORE needs no word here: SELECT asks for it. */
 static int say_enable(struct imap *c, struct mm_err *reterr)
 {
 	struct imap_cmd *cmd;
 
-	c->enabling = 0;
-	for (size_t i = 0; imap_has(c, IMAP_CAP_ENABLE) && i < ELEMENTS(enable_table); i++)
-		if (imap_has(c, enable_table[i].cap))
-			c->enabling |= enable_table[i].cap;
-	if (!c->enabling)
+	if (!imap_has(c, IMAP_CAP_ENABLE | IMAP_CAP_UTF8))
 		return 0;
-
 	cmd = imap_cmd_begin(c, VERB_ENABLE, "ENABLE", reterr);
 	if (!cmd)
 		return -ENOBUFS;
 	cmd->forget = true;
-	imap_put(c, "ENABLE");
-	for (size_t i = 0; i < ELEMENTS(enable_table); i++)
-		if (c->enabling & enable_table[i].cap)
-			imap_put(c, " %s", enable_table[i].name);
+	imap_put(c, "ENABLE UTF8=ACCEPT");
 	imap_cmd_end(c);
 	return 0;
 }
@@ -178,7 +153,7 @@ int imap_announce(struct imap *c, struct mm_err *reterr)
 /* In which form names travel is not known before ENABLE is answered. */
 static int await_enable(struct imap *c, struct mm_err *reterr)
 {
-	while ((c->enabling & IMAP_CAP_UTF8) && imap_oldest_pending(c, VERB_ENABLE)) {
+	while (imap_oldest_pending(c, VERB_ENABLE)) {
 		struct imap_resp resp;
 		int r = imap_read(c, "waiting for ENABLE reply", &resp, reterr);
 

@@ -73,8 +73,7 @@ struct imap {
 	unsigned caps;
 	uint64_t caps_hash;
 	bool caps_known;
-	unsigned enabling; /* enum imap_cap: ENABLE was said with these */
-	unsigned enabled;  /* and these are */
+	bool utf8; /* UTF8=ACCEPT is enabled */
 	bool may_compress;
 	char server_name[IMAP_NAME_MAX];
 	uint64_t append_limit;
@@ -158,8 +157,6 @@ int imap_compress(struct imap *c, struct mm_err *reterr);
 bool imap_compress_pays(uint64_t round_trip_usec);
 void imap_take_enabled(struct imap *c, const struct imap_resp *r);
 void imap_take_id(struct imap *c, const struct imap_resp *r);
-/* All of these were asked for, and the server says that they are. */
-bool imap_enabled(const struct imap *c, unsigned cap);
 
 /* A folder's name (raw, in modified UTF-7) in the form that this session wants; otherwise as
  * imap_put_string(). */

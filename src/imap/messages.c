@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UID FETCH, APPEND and MULTIAPPEND, UID STORE. */
+/* UID FETCH, APPEND and MULTIAPPEND, UID STORE, UID EXPUNGE. */
 #include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <stdio.h>
@@ -54,8 +54,7 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 		imap_put(c, " " HEADER_FIELDS);
 	imap_put(c, ")");
 	if (changed_since)
-		imap_put(c, " (CHANGEDSINCE %llu%s)", (unsigned long long)changed_since,
-			 imap_enabled(c, IMAP_CAP_QRESYNC) ? " VANISHED" : "");
+		imap_put(c, " (CHANGEDSINCE %llu)", (unsigned long long)changed_since);
 	imap_cmd_end(c);
 	return 0;
 }
@@ -172,22 +171,6 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 	return 1;
 }
 
-static int take_vanished(struct imap *c, const struct imap_resp *resp, struct seqset *vanished,
-			 struct mm_err *reterr)
-{
-	struct seqset gone = {0};
-	bool earlier;
-	int r;
-
-	if (!vanished)
-		return 0;
-	r = imap_parse_vanished(resp, &earlier, &gone);
-	for (size_t i = 0; r == 0 && i < gone.n; i++)
-		r = seqset_add(vanished, gone.r[i].first, gone.r[i].last);
-	seqset_done(&gone);
-	return r == -ENOMEM ? mm_err_oom(reterr) : 0;
-}
-
 static int end_fetch(struct imap *c, struct imap_cmd *cmd, struct mm_err *reterr)
 {
 	/* Somebody deleted some of them meanwhile: the others have come (RFC 5530 §3). */
@@ -217,8 +200,6 @@ int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished
 			continue;
 		if (resp.has_number && text_ieqn(resp.word.p, resp.word.n, "FETCH"))
 			r = take_fetch(c, &resp, cmd->want, ret, reterr);
-		else if (text_ieqn(resp.word.p, resp.word.n, "VANISHED"))
-			r = take_vanished(c, &resp, vanished, reterr);
 		if (r != 0)
 			return r;
 	}
@@ -405,4 +386,24 @@ int imap_flags_end(struct imap *c, struct mm_err *reterr)
 	}
 	imap_cmd_free(c, cmd);
 	return r;
+}
+
+/* ---- EXPUNGE ---- */
+
+int imap_remove(struct imap *c, const char *set, struct mm_err *reterr)
+{
+	struct imap_cmd *cmd;
+	int r;
+
+	r = imap_flags_begin(c, set, true, "\\Deleted", reterr);
+	if (r == 0)
+		r = imap_flags_end(c, reterr);
+	if (r < 0 || !imap_has(c, IMAP_CAP_UIDPLUS))
+		return r < 0 ? r : 1;
+	cmd = imap_cmd_begin(c, VERB_PLAIN, "EXPUNGE", reterr);
+	if (!cmd)
+		return -ENOBUFS;
+	imap_put(c, "UID EXPUNGE %s", set);
+	imap_cmd_end(c);
+	return imap_simple_end(c, cmd, MM_SCOPE_FOLDER, reterr);
 }

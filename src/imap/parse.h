@@ -132,9 +132,6 @@ struct imap_id {
 };
 int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id *ret);
 
-/* VANISHED [(EARLIER)] uid-set (RFC 7162 §3.2.10): set is emptied first. */
-int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set);
-
 /* APPENDUID uidvalidity uid-set, from a response code's rest (RFC 4315 §3). */
 int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity,
 			 struct seqset *set);

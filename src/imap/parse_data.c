@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What responses tell: FETCH, LIST, STATUS, QUOTA, NAMESPACE, VANISHED, APPENDUID. */
+/* What responses tell: FETCH, LIST, STATUS, QUOTA, NAMESPACE, ID, APPENDUID. */
 #include <mailmig/text.h>
 #include <string.h>
 #include <strings.h>
@@ -330,23 +330,6 @@ int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id
 	}
 	*ret = id;
 	return 0;
-}
-
-int imap_parse_vanished(const struct imap_resp *r, bool *ret_earlier, struct seqset *set)
-{
-	static const char earlier[] = "(EARLIER)";
-	struct imap_cursor c = r->rest;
-	size_t n = sizeof(earlier) - 1;
-
-	*ret_earlier = (size_t)(c.end - c.p) > n && strncasecmp(c.p, earlier, n) == 0;
-	if (*ret_earlier) {
-		c.p += n;
-		imap_skip_blanks(&c);
-	}
-	seqset_reset(set);
-	return seqset_parse(c.p, (size_t)(c.end - c.p), set) == -ENOMEM ? -ENOMEM
-	       : set->n == 0                                            ? -EPROTO
-									: 0;
 }
 
 int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity, struct seqset *set)

@@ -4,11 +4,13 @@
 #include <mailmig/imap.h>
 #include <string.h>
 
+#define EXCHANGE (IMAP_QUIRK_FLAGGED_LATER | IMAP_QUIRK_EXCHANGE)
+
 const struct server_row server_table[] = {
 	/* Exchange, on-premises and Online: "* OK The Microsoft Exchange IMAP4 service is
 	 * ready." */
-	{"Microsoft Exchange", IMAP_QUIRK_FLAGGED_LATER},
-	{"Microsoft.Exchange", IMAP_QUIRK_FLAGGED_LATER}, /* ID */
+	{"Microsoft Exchange", EXCHANGE},
+	{"Microsoft.Exchange", EXCHANGE}, /* ID */
 };
 const size_t server_table_n = ELEMENTS(server_table);
 

@@ -20,7 +20,7 @@ static const struct {
 	{"UIDPLUS", IMAP_CAP_UIDPLUS},
 	{"ENABLE", IMAP_CAP_ENABLE},
 	{"CONDSTORE", IMAP_CAP_CONDSTORE},
-	{"QRESYNC", IMAP_CAP_QRESYNC | IMAP_CAP_CONDSTORE},
+	{"QRESYNC", IMAP_CAP_CONDSTORE},
 	{"LIST-EXTENDED", IMAP_CAP_LIST_EXTENDED},
 	{"LIST-STATUS", IMAP_CAP_LIST_STATUS},
 	{"SPECIAL-USE", IMAP_CAP_SPECIAL_USE},
@@ -105,6 +105,14 @@ uint64_t imap_round_trips(const struct imap *c)
 const char *imap_label(const struct imap *c)
 {
 	return c->label;
+}
+
+enum folder_server imap_server(const struct imap *c)
+{
+	if (imap_has(c, IMAP_CAP_GMAIL))
+		return FOLDER_SERVER_GMAIL;
+	return imap_quirks(c) & IMAP_QUIRK_EXCHANGE ? FOLDER_SERVER_EXCHANGE
+						    : FOLDER_SERVER_ANY;
 }
 
 /* ---- life ---- */

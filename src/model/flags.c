@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <mailmig/flags.h>
+#include <mailmig/text.h>
 #include <string.h>
 
 /* A word of a text, not ended by NUL. */
@@ -233,4 +234,74 @@ int flags_permit(const char *flags, const char *permitted, struct buf *kept, str
 bool flags_has(const char *flags, const char *flag)
 {
 	return has_word(flags, (struct word){flag, strlen(flag)});
+}
+
+/* ---- what becomes of them ---- */
+
+static bool in_list(const struct text_list *l, struct word w)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (text_ieqn(w.p, w.n, l->v[i]))
+			return true;
+	return false;
+}
+
+static struct word renamed(const struct text_list *pairs, struct word w)
+{
+	for (size_t i = 0; i + 1 < pairs->n; i += 2)
+		if (text_ieqn(w.p, w.n, pairs->v[i]))
+			return (struct word){pairs->v[i + 1], strlen(pairs->v[i + 1])};
+	return w;
+}
+
+int flags_apply_rules(const struct flag_rules *rules, const char *flags, struct buf *out)
+{
+	_cleanup_(buf_done) struct buf words = {0};
+	const char *end = flags + strlen(flags);
+	struct word w;
+	int r = 0;
+
+	while (r == 0 && next_word(&flags, end, &w))
+		if (!in_list(&rules->drop, w))
+			r = add_word(&words, renamed(&rules->rename, w));
+	return r < 0 ? r : flags_normalize(buf_str(&words), words.len, out);
+}
+
+/* Only what is so at the destination too, or is not: nothing is done twice. */
+static int narrow(const char *flags, const char *destination, bool there, struct buf *out)
+{
+	return merge(flags, destination, SIZE_MAX, there ? NULL : out, there ? out : NULL,
+		     NULL);
+}
+
+int flags_decide(enum flags_mode mode, const char *base, const char *origin,
+		 const char *destination, struct buf *add, struct buf *remove)
+{
+	_cleanup_(buf_done) struct buf added = {0}, removed = {0};
+	int r;
+
+	if (mode == FLAGS_FIRST)
+		return 0;
+	if (mode == FLAGS_ORIGIN && destination)
+		return flags_diff(destination, origin, add, remove);
+	if (!destination)
+		return flags_diff(base, origin, add, remove);
+	r = flags_diff(base, origin, &added, &removed);
+	if (r == 0)
+		r = narrow(buf_str(&added), destination, false, add);
+	return r < 0 ? r : narrow(buf_str(&removed), destination, true, remove);
+}
+
+enum flags_word flags_word_kind(const char *s)
+{
+	struct word w = {s, strlen(s)};
+
+	if (w.n == 0)
+		return FLAGS_WORD_ILLEGAL;
+	if (*s != '\\')
+		return is_keyword(w) ? FLAGS_WORD_GOOD : FLAGS_WORD_ILLEGAL;
+	if (system_flag(w))
+		return FLAGS_WORD_GOOD;
+	return text_ieq(s, "\\Recent") || text_ieq(s, "\\Deleted") ? FLAGS_WORD_NEVER
+								   : FLAGS_WORD_SYSTEM;
 }

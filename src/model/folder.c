@@ -17,7 +17,7 @@ struct folder *folder_list_add(struct folder_list *l)
 		l->cap = cap;
 	}
 
-	l->v[l->n] = (struct folder){0};
+	l->v[l->n] = (struct folder){.order = l->n};
 	return &l->v[l->n++];
 }
 

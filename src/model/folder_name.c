@@ -181,3 +181,21 @@ int folder_name_local(const char *canonical, char delim, const char *prefix, str
 	}
 	return buf_add(out, buf_str(&name), name.len);
 }
+
+const char *folder_name_wrong(const char *canonical)
+{
+	size_t n = strlen(canonical);
+
+	if (n == 0)
+		return "is empty";
+	if (canonical[0] == '/')
+		return "begins with a slash";
+	if (canonical[n - 1] == '/')
+		return "ends in a slash";
+	if (strstr(canonical, "//"))
+		return "has two slashes in a row";
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)canonical[i] < ' ' || canonical[i] == 0x7f)
+			return "has a control character";
+	return text_is_utf8(canonical, n) ? NULL : "is not UTF-8";
+}

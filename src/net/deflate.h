@@ -20,7 +20,7 @@ DEFINE_CLEANUP(struct packer *, packer_free)
 size_t packer_put(struct packer *p, const uint8_t *in, size_t n, size_t *used, uint8_t *out,
 		  size_t room);
 /* Bring out all that was taken, so that the peer can read it. Again with more room while
- * packer_flushing(); begun with less room than PACKER_FLUSH_MIN it may come out twice. */
+ * packer_flushing(); with less room than PACKER_FLUSH_MIN it may come to no end (zlib.h). */
 #define PACKER_FLUSH_MIN 8
 size_t packer_flush(struct packer *p, uint8_t *out, size_t room);
 bool packer_flushing(const struct packer *p); /* a flush has begun and is not complete */

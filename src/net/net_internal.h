@@ -34,6 +34,7 @@ struct packed {
 	size_t barren;               /* octets received since something came out */
 	int64_t saved_in, saved_out; /* octets that the limiter has not heard of */
 	bool garbled;                /* what the peer sent could not be unpacked */
+	bool heard;                  /* something could */
 };
 
 struct stream {

@@ -48,7 +48,7 @@ bool stream_compressed(const struct stream *s)
 
 bool stream_garbled(const struct stream *s)
 {
-	return s->packed && s->packed->garbled;
+	return s->packed && (s->packed->garbled || (s->error && !s->packed->heard));
 }
 
 /* What the wire was spared, once there is any. */
@@ -117,6 +117,7 @@ bool packed_take_in(struct stream *s)
 	s->in_end += made;
 	p->saved_in += (int64_t)made - (int64_t)used;
 	tell_limiter(s);
+	p->heard = p->heard || made > 0;
 	p->barren = made > 0 ? 0 : p->barren + used;
 	if (r == 0 && p->barren > BARREN_MAX)
 		r = -EPROTO;

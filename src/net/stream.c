@@ -436,7 +436,7 @@ static int describe_error(const struct stream *s, const char *what, struct mm_er
 	}
 	mm_err_set(reterr, MM_SCOPE_STORE, MM_RETRY_NOW, s->error, "%s: %s (%s)", s->label,
 		   s->error_text, what);
-	if (stream_garbled(s))
+	if (s->packed && s->packed->garbled)
 		return mm_err_class(reterr, MM_CLASS_PROTOCOL,
 				    "it is tried again without compression");
 	return mm_err_class(

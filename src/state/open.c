@@ -13,6 +13,9 @@
 	"dest_uid, "                                                                           \
 	"attempts, reason, held_under, held_what, ours"
 
+/* All that ever went where the folder ?1 goes, set aside or not. */
+#define THERE "destination = (SELECT destination FROM folder WHERE id = abs(?1))"
+
 #define ADVICE_DIRECTORY "check that the state directory is writable and has room"
 
 static const char *const statements[ST_N] = {
@@ -28,6 +31,19 @@ static const char *const statements[ST_N] = {
 			  "dest_seen = ?7, uncertain_usec = ?8, complete = ?9, "
 			  "dest_modseq = ?10, dest_messages = ?11, rules = ?12, skipped = ?13 "
 			  "WHERE id = ?1",
+	[ST_PAIRS] = "SELECT id, origin, destination, basis, name, retired, "
+		     "origin_uidvalidity <> 0 "
+		     "FROM folder ORDER BY origin, id",
+	[ST_PLACE] = "UPDATE folder SET basis = ?2, name = ?3, retired = 0 WHERE id = ?1",
+	[ST_RETIRE_OTHERS] = "UPDATE folder SET retired = 1 WHERE id <> ?1 AND retired = 0 AND "
+			     "origin = (SELECT origin FROM folder WHERE id = ?1)",
+	[ST_DEST_IDS] = "SELECT id FROM folder WHERE " THERE " ORDER BY id",
+	[ST_DEST_STALE] = "SELECT max(dest_uidvalidity) FROM folder WHERE " THERE
+			  " AND dest_uidvalidity <> 0 AND "
+			  "(dest_uidvalidity <> ?2 OR (?3 <> 0 AND dest_seen > ?3))",
+	[ST_DEST_RENEW] = "UPDATE folder SET dest_uidvalidity = ?2, dest_seen = 0, "
+			  "dest_modseq = 0, dest_messages = 0, complete = 0 "
+			  "WHERE " THERE " AND dest_uidvalidity <> 0",
 	[ST_PUT] =
 		"INSERT OR REPLACE INTO message (folder, " ROW_COLUMNS
 		") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -41,11 +57,15 @@ static const char *const statements[ST_N] = {
 	[ST_DELETE] = "DELETE FROM message WHERE folder = ?1 AND uid = ?2",
 	[ST_DELETE_ALL] = "DELETE FROM message WHERE folder = ?1",
 	[ST_GET] = "SELECT " ROW_COLUMNS " FROM message WHERE folder = ?1 AND uid = ?2",
+	[ST_GET_DEST] = "SELECT " ROW_COLUMNS " FROM message INDEXED BY message_dest "
+			"WHERE folder = ?1 AND dest_uid BETWEEN ?2 AND ?2 AND dest_uid > 0",
+	[ST_UNKEPT_GET] = "SELECT told, unkept FROM folder WHERE id = ?1",
+	[ST_UNKEPT_PUT] = "UPDATE folder SET told = ?2, unkept = ?3 WHERE id = ?1",
 	/* With "=" in place of BETWEEN the index is searched for "> 0" alone, which is all of
 	 * the folder. */
-	[ST_OWNS] = "SELECT 1 FROM message WHERE folder IN (?1, -?1) AND dest_uid BETWEEN ?2 "
-		    "AND ?2 "
-		    "AND dest_uid > 0",
+	[ST_OWNS] = "SELECT 1 FROM folder AS f CROSS JOIN message AS m WHERE " THERE
+		    " AND m.folder IN (f.id, -f.id) AND m.dest_uid BETWEEN ?2 AND ?2 "
+		    "AND m.dest_uid > 0 LIMIT 1",
 	[ST_COUNT] = "SELECT count(*) FROM message INDEXED BY message_state "
 		     "WHERE folder = ?1 AND state = ?2 AND state <> 2",
 	[ST_COUNT_HELD] = "SELECT count(*) FROM message INDEXED BY message_held "

@@ -22,6 +22,8 @@
 
 #define STATE_BESIDE STATE_OWNER STATE_TRAFFIC
 
+#define STATE_BY_DESTINATION "CREATE INDEX folder_dest ON folder (destination);"
+
 #define STATE_SCHEMA                                                                           \
 	STATE_BESIDE                                                                           \
 	"CREATE TABLE folder ("                                                                \
@@ -40,8 +42,9 @@
 	" rules INTEGER NOT NULL DEFAULT 0,"                                                   \
 	" skipped TEXT NOT NULL DEFAULT '',"                                                   \
 	" retired INTEGER NOT NULL DEFAULT 0,"                                                 \
-	" UNIQUE (origin, destination)) STRICT;"                                               \
-	"CREATE TABLE message ("                                                               \
+	" told TEXT NOT NULL DEFAULT '', unkept TEXT NOT NULL DEFAULT '',"                     \
+	" basis TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '',"                      \
+	" UNIQUE (origin, destination)) STRICT;" STATE_BY_DESTINATION "CREATE TABLE message (" \
 	" folder INTEGER NOT NULL, uid INTEGER NOT NULL, state INTEGER NOT NULL,"              \
 	" size INTEGER NOT NULL, digest BLOB, fingerprint BLOB,"                               \
 	" flags TEXT NOT NULL, dest_uidvalidity INTEGER NOT NULL,"                             \
@@ -70,6 +73,10 @@
 	"ALTER TABLE folder ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"                      \
 	"ALTER TABLE folder ADD COLUMN skipped TEXT NOT NULL DEFAULT '';"                      \
 	"ALTER TABLE folder ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;"                    \
+	"ALTER TABLE folder ADD COLUMN told TEXT NOT NULL DEFAULT '';"                         \
+	"ALTER TABLE folder ADD COLUMN unkept TEXT NOT NULL DEFAULT '';"                       \
+	"ALTER TABLE folder ADD COLUMN basis TEXT NOT NULL DEFAULT '';"                        \
+	"ALTER TABLE folder ADD COLUMN name TEXT NOT NULL DEFAULT '';" STATE_BY_DESTINATION    \
 	"ALTER TABLE message ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;"                      \
 	"PRAGMA user_version = 3;"
 

@@ -351,10 +351,10 @@ static int keep_strings(struct state_row *row, struct buf *strings)
 	return 1;
 }
 
-int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
-	      struct buf *strings, struct mm_err *reterr)
+static int get(struct state *s, enum statement which, int64_t folder, uint32_t uid,
+	       struct state_row *ret, struct buf *strings, struct mm_err *reterr)
 {
-	sqlite3_stmt *st = s->st[ST_GET];
+	sqlite3_stmt *st = s->st[which];
 	int r;
 
 	(void)pthread_mutex_lock(&s->lock);
@@ -376,6 +376,18 @@ int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *r
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return r == -ENOMEM ? mm_err_oom(reterr) : r;
+}
+
+int state_get(struct state *s, int64_t folder, uint32_t uid, struct state_row *ret,
+	      struct buf *strings, struct mm_err *reterr)
+{
+	return get(s, ST_GET, folder, uid, ret, strings, reterr);
+}
+
+int state_get_dest(struct state *s, int64_t folder, uint32_t dest_uid, struct state_row *ret,
+		   struct buf *strings, struct mm_err *reterr)
+{
+	return get(s, ST_GET_DEST, folder, dest_uid, ret, strings, reterr);
 }
 
 /* One number: the first column of the first row, or `none`. */

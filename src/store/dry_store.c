@@ -118,8 +118,17 @@ static int do_enter_end(struct store *s, struct store_folder *ret, struct mm_err
 {
 	struct dry_store *d = self(s);
 
-	if (!d->in_made)
-		return store_enter_end(d->inner, ret, reterr);
+	if (!d->in_made) {
+		int r = store_enter_end(d->inner, ret, reterr);
+
+		/* A folder opened for reading alone keeps no flag at all: that tells nothing.
+		 */
+		if (r == 0) {
+			free(ret->permanent_flags);
+			ret->permanent_flags = NULL;
+		}
+		return r;
+	}
 	*ret = (struct store_folder){.status = {.uidvalidity = 1, .uidnext = 1, .known = true},
 				     .uids_last = true};
 	return 0;
@@ -181,6 +190,11 @@ static int do_flags_end(struct store *s, struct mm_err *reterr)
 	return 0;
 }
 
+static int do_remove(struct store *s, const char *set, struct mm_err *reterr)
+{
+	return do_put_begin(s, "", NULL, 0, reterr);
+}
+
 static const struct store_ops dry_store_ops = {
 	.open = do_open,
 	.join = do_join,
@@ -204,6 +218,7 @@ static const struct store_ops dry_store_ops = {
 	.sizes_end = do_sizes_end,
 	.flags_begin = do_flags_begin,
 	.flags_end = do_flags_end,
+	.remove = do_remove,
 };
 
 int store_new_dry(struct store *inner, struct store **ret)

@@ -77,6 +77,7 @@ static void do_features(const struct store *s, struct store_features *ret)
 	ret->merges = caps & IMAP_CAP_GMAIL;
 	ret->size_limit = imap_append_limit(c);
 	ret->caps_hash = imap_caps_hash(c);
+	ret->server = imap_server(c);
 }
 
 static uint64_t do_round_trips(const struct store *s)
@@ -237,6 +238,11 @@ static int do_flags_end(struct store *s, struct mm_err *reterr)
 	return imap_flags_end(self(s)->imap, reterr);
 }
 
+static int do_remove(struct store *s, const char *set, struct mm_err *reterr)
+{
+	return imap_remove(self(s)->imap, set, reterr);
+}
+
 static const struct store_ops imap_store_ops = {
 	.open = do_open,
 	.join = do_join,
@@ -260,6 +266,7 @@ static const struct store_ops imap_store_ops = {
 	.sizes_end = do_sizes_end,
 	.flags_begin = do_flags_begin,
 	.flags_end = do_flags_end,
+	.remove = do_remove,
 };
 
 int imap_store_new(const struct endpoint *endpoint, const struct secret *secret,

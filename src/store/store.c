@@ -190,3 +190,12 @@ int store_flags_end(struct store *s, struct mm_err *reterr)
 {
 	return s->ops->flags_end(s, reterr);
 }
+
+int store_remove(struct store *s, const struct seqset *set, struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf text = {0};
+
+	if (seqset_format(set, &text) < 0)
+		return mm_err_oom(reterr);
+	return s->ops->remove(s, buf_str(&text), reterr);
+}

@@ -47,6 +47,7 @@ struct store_ops {
 	int (*flags_begin)(struct store *s, const char *set, bool add, const char *flags,
 			   struct mm_err *reterr);
 	int (*flags_end)(struct store *s, struct mm_err *reterr);
+	int (*remove)(struct store *s, const char *set, struct mm_err *reterr);
 };
 
 /* The head of every kind of store. */

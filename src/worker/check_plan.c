@@ -12,9 +12,8 @@
 
 /* What the map of the folders comes to. */
 struct tally {
-	size_t n, n_new, n_refused;
-	const char *why;   /* of the first that would not be copied */
-	char refused[256]; /* its name */
+	size_t n, n_new, n_refused, n_omitted;
+	struct mm_err refused; /* of the first that would not be copied */
 	size_t n_notes;
 	char note[512]; /* the first warning */
 	/* At least: what is at the origin beyond what lies in the folder of the same place. */
@@ -33,14 +32,13 @@ static void count_place(void *userdata, const struct engine_place *p)
 	const struct folder_status *there = p->at_destination ? p->at_destination : &none;
 	struct tally *t = userdata;
 
-	if (p->omit)
+	if (p->omit) {
+		t->n_omitted++;
 		return;
+	}
 	if (p->refused) {
-		if (t->n_refused++ == 0) {
-			t->why = p->refused;
-			(void)text_clean(t->refused, sizeof(t->refused), p->origin,
-					 strlen(p->origin));
-		}
+		if (t->n_refused++ == 0)
+			t->refused = *p->refused;
 		return;
 	}
 	t->n++;
@@ -59,24 +57,38 @@ static void count_note(void *userdata, const char *text)
 		(void)text_clean(t->note, sizeof(t->note), text, strlen(text));
 }
 
+static void add(struct check_line *l, const char *text)
+{
+	_cleanup_(freep) char *more = text_fmt("; %s", text);
+	size_t used = strlen(l->text);
+
+	if (more)
+		(void)text_clean(l->text + used, sizeof(l->text) - used, more, strlen(more));
+}
+
 static void check_map(struct checks *c, const struct job *job, const struct tally *t)
 {
 	bool cannot = t->n_new > 0 && !job->folders.create;
+	bool warn = cannot || t->n_refused > 0 || t->n_notes > 0;
+	char left_out[64];
 	struct check_line l;
 
-	check_begin(&l, cannot || t->n_refused > 0 ? CHECK_WARN : CHECK_OK, NULL, "folder map",
+	check_begin(&l, warn ? CHECK_WARN : CHECK_OK, NULL, "folder map",
 		    "%zu folder%s, %zu %s at the destination", t->n, t->n == 1 ? "" : "s",
 		    t->n_new, cannot ? "missing" : "to be created");
-	if (t->n_refused > 0) {
-		size_t used = strlen(l.text);
-
-		(void)snprintf(l.text + used, sizeof(l.text) - used, "; \"%s\" %s", t->refused,
-			       t->why);
-		check_advise(&l, "rename it at the origin; ");
+	if (t->n_omitted > 0) {
+		(void)snprintf(left_out, sizeof(left_out), "%zu left out", t->n_omitted);
+		add(&l, left_out);
 	}
+	if (t->n_refused > 0) {
+		add(&l, t->refused.text);
+		check_advise(&l, "%s; ", t->refused.advice);
+	}
+	if (t->n_notes > 0)
+		add(&l, t->note);
 	if (cannot)
 		check_advise(&l, "create them there, or set folders.create = true; ");
-	if (l.result != CHECK_OK)
+	if (warn)
 		check_advise(&l, "the whole map: mailmigctl plan %s", job->account);
 	check_end(c, &l, 0);
 }

@@ -147,7 +147,6 @@ static const struct {
 	 "each message waits for the server's consent"},
 	{"CONDSTORE", IMAP_CAP_CONDSTORE, true, false,
 	 "flags of all messages are read in every run"},
-	{"QRESYNC", IMAP_CAP_QRESYNC, true, false, "what was deleted is found by listing"},
 	{"LIST-STATUS", IMAP_CAP_LIST_STATUS, true, true, "each folder is asked by itself"},
 	{"SPECIAL-USE", IMAP_CAP_SPECIAL_USE, true, true, "roles of folders are not told"},
 	{"QUOTA", IMAP_CAP_QUOTA, false, true, "a full mailbox is noticed when it refuses"},

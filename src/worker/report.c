@@ -32,16 +32,18 @@ static void on_folder(void *userdata, const struct engine_folder *f)
 
 	if (e &&
 	    json_object_update_new(
-		    e, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, "
-				 "s:s}",
-				 "folder", f->origin, "destination", f->destination, "messages",
-				 (json_int_t)f->messages, "copied", (json_int_t)f->copied,
-				 "present", (json_int_t)f->present, "skipped",
-				 (json_int_t)f->skipped, "failed", (json_int_t)f->failed,
-				 "flags_updated", (json_int_t)f->flags_updated, "bytes",
-				 (json_int_t)f->bytes, "bytes_total",
-				 (json_int_t)f->bytes_total, "created", f->created, "unchanged",
-				 f->unchanged, "result", f->error ? "failed" : "ok")) < 0) {
+		    e,
+		    json_pack(
+			    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, "
+			    "s:s}",
+			    "folder", f->origin, "destination", f->destination, "messages",
+			    (json_int_t)f->messages, "copied", (json_int_t)f->copied, "present",
+			    (json_int_t)f->present, "skipped", (json_int_t)f->skipped, "failed",
+			    (json_int_t)f->failed, "flags_updated",
+			    (json_int_t)f->flags_updated, "deleted", (json_int_t)f->deleted,
+			    "bytes", (json_int_t)f->bytes, "bytes_total",
+			    (json_int_t)f->bytes_total, "created", f->created, "unchanged",
+			    f->unchanged, "result", f->error ? "failed" : "ok")) < 0) {
 		json_decref(e);
 		return;
 	}

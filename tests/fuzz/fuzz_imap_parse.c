@@ -46,6 +46,7 @@ static void parse_folders(const struct imap_resp *r, const struct places *in,
 			  struct buf *scratch)
 {
 	struct imap_quota_root quota;
+	struct imap_id id;
 	struct folder_status status;
 	struct imap_list list;
 	struct imap_str s;
@@ -59,6 +60,8 @@ static void parse_folders(const struct imap_resp *r, const struct places *in,
 		check_str(in, s);
 		REQUIRE(status.bytes <= IMAP_MAILBOX_MAX);
 	}
+	if (imap_parse_id(r, scratch, &id) == 0)
+		check_str(in, id.name);
 	if (imap_parse_namespace(r, scratch, &s, &delim) == 0)
 		check_str(in, s);
 	if (imap_parse_quota(r, scratch, &quota) == 0)
@@ -70,10 +73,7 @@ static void parse_sets(const struct imap_resp *r, const struct places *in)
 	_cleanup_(seqset_done) struct seqset set = {0};
 	struct imap_cursor rest;
 	uint32_t uidvalidity;
-	bool earlier;
 
-	if (imap_parse_vanished(r, &earlier, &set) == 0)
-		REQUIRE(seqset_count(&set) > 0);
 	if (imap_code_is(r, "APPENDUID", &rest)) {
 		check_cursor(in, rest);
 		if (imap_parse_appenduid(rest, &uidvalidity, &set) == 0)

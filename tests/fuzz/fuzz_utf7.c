@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz.h"
 #include <imap/utf7.h>
+#include <imap/utf8.h>
 #include <mailmig/text.h>
 
 /* What decodes is the only spelling of its meaning. */
@@ -37,9 +38,23 @@ static void encode(const char *s, size_t n)
 	REQUIRE(buf_is(&again, s, n));
 }
 
+/* Whatever a server that speaks UTF-8 calls a folder, it hears the same name again. */
+static void there_and_back(const char *s, size_t n)
+{
+	_cleanup_(buf_done) struct buf raw = {0}, wire = {0};
+
+	if (memchr(s, '\0', n))
+		return; /* no name */
+	REQUIRE(utf8_to_raw(s, n, &raw) == 0);
+	REQUIRE(utf8_from_raw(buf_str(&raw), &wire) == 0);
+	REQUIRE(buf_is(&wire, s, n));
+	REQUIRE(utf8_matters(buf_str(&raw)) || buf_is(&raw, s, n));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	decode((const char *)data, n);
 	encode((const char *)data, n);
+	there_and_back((const char *)data, n);
 	return 0;
 }

@@ -21,13 +21,17 @@ and its answer are passed on. More actions:
     reverse                the responses to this command come the other way round; before `pass`
     hangup                 end the connection to the client, and go on without it
     consent                (on LITERAL …, last) the literal may come
+    deflate                what follows is compressed, both ways
+    bare TEXT              as raw, and not compressed; bareflood TEXT: until the client is gone
     greet                  (at the connection) the real greeting
     from N                 (at the connection) what follows is for the N-th connection and later
                            ones; those before get the real greeting
 
 Before the first rule: the greeting, `edit` for all responses, `without WORD …`: capabilities that
 are not offered, and `stale`: what a session has appended shows there only after a NOOP, CHECK,
-SELECT or EXAMINE."""
+SELECT or EXAMINE; `offer WORD …`: capabilities that are offered, whatever becomes of them;
+`compress`: COMPRESS=DEFLATE, offered and done, by a server that is far away (the answer to CAPABILITY
+comes 10 ms late); `utf8`: UTF8=ACCEPT, likewise, and `utf8 only`: UTF8=ONLY."""
 
 import itertools
 import re
@@ -35,13 +39,17 @@ import select
 import socket
 import struct
 
+from .deflated import Deflated
 from .listener import Listener, shut
+from .utf8face import Utf8Face
 from .wire import LITERAL
 
 LINE_MAX = 4 * 1024 * 1024
+FAR = 0.01  # seconds
 ACTIONS = ("send", "raw", "repeat", "delay", "silence", "close", "drop", "edit", "edit1", "ask",
            "pass", "do", "greet", "from", "starttls", "hangup", "alter",
-           "consent", "count", "reverse", "flood", "drip", "sip")
+           "consent", "count", "reverse", "flood", "drip", "sip",
+           "deflate", "bare", "bareflood")
 EDITS = ("edit", "edit1", "ask", "alter")
 
 
@@ -94,7 +102,9 @@ class Script:
 
     def __init__(self, lines):
         self.without, self.edits, self.greeting, self.rules = set(), [], [], []
-        self.stale = False
+        self.stale = self.compress = False
+        self.utf8 = None
+        self.offer = []
         actions = None
         for line in lines:
             word, _, rest = line.partition(" ")
@@ -105,6 +115,14 @@ class Script:
                 self.without |= set(rest.upper().split())
             elif line == "stale":
                 self.stale = True
+            elif word == "offer":
+                self.offer += rest.split()
+            elif line == "compress":
+                self.compress = True
+                self.offer.append("COMPRESS=DEFLATE")
+            elif word == "utf8":
+                self.utf8 = line
+                self.offer.append("UTF8=ONLY" if rest == "only" else "UTF8=ACCEPT")
             elif word in ACTIONS:
                 value = Edit(rest, word == "edit1") if word in EDITS else rest
                 if actions is None and word in ("edit", "edit1"):
@@ -119,7 +137,8 @@ class Quirky(Listener):
     """Stands before `server` (host, port) on a port of the system's choice.
 
     tls:      an ssl.SSLContext: implicit TLS, or what a `starttls` action begins.
-    heard:    all commands, as text. in_clear: those that came without encryption."""
+    heard:    all commands, as text. in_clear: those that came without encryption.
+    packed:   how many connections were compressed. wide: messages that came as UTF8."""
 
     def __init__(self, server, script, tls=None, implicit=False, ca_file=None):
         self.target = server
@@ -129,6 +148,7 @@ class Quirky(Listener):
         self.ca_file = ca_file
         self.heard = []
         self.in_clear = []
+        self.packed = self.wide = 0
         super().__init__()
 
     def serve(self, sock, number):
@@ -145,6 +165,8 @@ class Quirky(Listener):
                     if rule[1]:
                         self.script.rules.remove(rule)
                     return match, rule[2]
+        if self.script.compress and re.match(r"\S+ COMPRESS DEFLATE\r\n$", text, re.I):
+            return None, [("send", "$tag OK here we go"), ("deflate", "")]
         return None, [("pass", "")]
 
 
@@ -155,6 +177,7 @@ class _Connection:
         self.script = quirky.script
         self.client = client
         self.encrypted = False
+        self.utf8 = Utf8Face(self.script.utf8 == "utf8 only") if self.script.utf8 else None
         self.hidden = set()  # UIDs appended by this session that it cannot see yet
         self.lines = None
         self.server = server
@@ -176,6 +199,8 @@ class _Connection:
                 self.quirky.heard.append(text.rstrip("\r\n"))
                 if not self.encrypted:
                     self.quirky.in_clear.append(text)
+                if self.script.compress and re.match(r"\S+ CAPABILITY\r\n$", text, re.I):
+                    self.quirky.stopped.wait(FAR)
                 match, actions = self.quirky.take_rule(text)
                 self.play(actions, match, command, text.split(" ", 1)[0])
         except (_End, OSError, ValueError):
@@ -185,7 +210,9 @@ class _Connection:
             self.quirky.release(self.server)
             if self.lines:
                 self.lines.close()
-            self.quirky.release(self.client)
+            self.quirky.wide += self.utf8.wide if self.utf8 else 0
+            self.quirky.release(self.client.sock if isinstance(self.client, Deflated)
+                                else self.client)
 
     def encrypt(self):
         # The old one no longer has a descriptor to end.
@@ -241,6 +268,12 @@ class _Connection:
             out += self.answers.read(int(m.group(1)))
 
     def forward(self, command, edits, relay, reverse):
+        refusal = self.utf8.refusal(command) if self.utf8 else None
+        if refusal:
+            self.client.sendall(command.split(b" ", 1)[0] + b" " + refusal + b"\r\n")
+            return
+        if self.utf8:
+            said, command = command, self.utf8.command(command)
         # Consent was given already: with LITERAL+ the server needs none.
         self.server.sendall(re.sub(rb"\{(\d+)\}\r\n", rb"{\1+}\r\n", command))
         tag = command.split(b" ", 1)[0]
@@ -249,6 +282,8 @@ class _Connection:
             response = self.response()
             last = response.startswith(tag + b" ")
             response = self.hide(command, self.mask(response))
+            if self.utf8:
+                response = self.utf8.response(response, said)
             for edit in edits + self.script.edits:
                 response = edit(response)
             if relay and response and reverse and not last:
@@ -259,12 +294,13 @@ class _Connection:
                 return
 
     def mask(self, response):
-        if not self.script.without or b"CAPABILITY" not in response:
+        if b"CAPABILITY" not in response or not (self.script.without or self.script.offer):
             return response
 
         def keep(match):
             return b" ".join(w for w in match.group(0).split(b" ")
-                             if w.decode("latin-1").upper() not in self.script.without)
+                             if w.decode("latin-1").upper() not in self.script.without) + \
+                "".join(" " + word for word in self.script.offer).encode()
 
         return re.sub(rb"CAPABILITY [^\]\r]*", keep, response)
 
@@ -352,6 +388,16 @@ class _Connection:
         elif word == "starttls":
             self.encrypt()
             self.lines = self.client.makefile("rb")
+        elif word == "deflate":
+            self.client = Deflated(self.client)
+            self.lines = self.client.makefile("rb")
+            self.quirky.packed += 1
+        elif word == "bare":
+            self.client.sock.sendall(_unescape(text))
+        elif word == "bareflood":
+            octets = _unescape(text) * 1000
+            while not self.quirky.stopped.is_set():
+                self.client.sock.sendall(octets)
         elif word == "hangup":
             shut(self.client)
         elif word == "close":

@@ -44,7 +44,7 @@ def test_everything_is_looked_at(pair):
     # A machine without /etc/hosts has ::1 before it.
     for item, words in (("origin name", "localhost is "), ("origin name", "127.0.0.1"),
                         ("origin TLS", "TLSv1.3"), ("origin TLS", "CN=localhost, 29 days left"),
-                        ("origin capabilities", "CONDSTORE, QRESYNC"),
+                        ("origin capabilities", "CONDSTORE, LIST-STATUS"),
                         ("destination capabilities", "UIDPLUS, MULTIAPPEND, LITERAL+"),
                         ("origin mailbox", "1 message, "), ("destination mailbox", "0 messages"),
                         ("folder map", "1 to be created"), ("disk", "min_free is 1.0 MiB")):
@@ -247,7 +247,7 @@ def test_capabilities_that_are_missing(make_pair, ca, user):
         pair.mm.start()
         found = check(pair.mm, pair.account)
         assert found.rc == 0
-        assert "without QRESYNC: what was deleted is found by listing" in \
+        assert "without CONDSTORE: flags of all messages are read in every run" in \
             found.line(pair.account, "origin capabilities")[1]
         assert found.line(pair.account, "destination capabilities")[0] == "warn"
         # The size was asked for message by message.

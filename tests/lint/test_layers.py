@@ -41,7 +41,7 @@ HEADERS = {
     "util": ("base", "buf", "clock", "crash_point", "error", "fs", "jsonio", "limiter", "log", "parse",
              "secret", "spool",
              "text"),
-    "model": ("event", "fingerprint", "flags", "folder", "job", "message", "repair", "schedule",
+    "model": ("event", "fingerprint", "flags", "folder", "job", "message", "pattern", "repair", "schedule",
               "role", "seqset", "skip"),
     "net": ("stream",),
     "varlink": ("varlink", "varlink_server"),
@@ -65,15 +65,17 @@ FOREIGN = {
     r"sqlite3_": ("state", "history"),
     r"config_(?!item_)": ("config",),  # libconfig; ours are told apart below
     r"sd_": ("util", "bus", "varlink", "daemon", "ctl", "generator"),
+    r"pcre2_": ("model",),  # patterns over names of folders
+    r"u8_": ("model",),  # libunistring: names of folders as people write them
     r"json_": ("util", "model", "varlink", "state", "history", "daemon", "ctl", "worker"),
     r"pthread_(?!once)": ("util", "engine", "state", "worker"),  # util: the pool of spools, limiters
 }
 
 # What a program must not even be able to do.
 NOT_LINKED = {
-    "mailmigd": ("libcurl", "libssl"),  # it never talks to a mail server
-    "mailmigctl": ("libcurl", "libssl", "libsqlite3", "libconfig"),
-    "mailmig-generator": ("libcurl", "libssl", "libsqlite3"),
+    "mailmigd": ("libcurl", "libssl", "libunistring"),  # it never talks to a mail server
+    "mailmigctl": ("libcurl", "libssl", "libsqlite3", "libconfig", "libpcre2", "libunistring"),
+    "mailmig-generator": ("libcurl", "libssl", "libsqlite3", "libunistring"),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

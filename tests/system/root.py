@@ -23,8 +23,8 @@ OLD = 14 * 86400
 # what an administrator and the tests use there.
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "adduser", "dovecot-imapd", "ca-certificates", "openssl",
-    "libcurl4", "libconfig9", "libjansson4", "libsqlite3-0", "libssl3", "libsystemd0",
-    "zlib1g",
+    "libcurl4", "libconfig9", "libjansson4", "libpcre2-8-0", "libsqlite3-0", "libssl3",
+    "libsystemd0", "libunistring2", "zlib1g",
 )
 
 HOSTS = """127.0.0.1 localhost

@@ -201,7 +201,10 @@ static void test_every_account_key(void **state)
 		"  origin = { server = \"s\"; user = \"a\"; password_file = \"p\"; };\n"
 		"  destination = { server = \"t\"; user = \"b\"; password_file = \"p\"; };\n"
 		"  folders = { subscribe = false; create = false; subscribed_only = false; };\n"
-		"  flags = { mode = \"merge\"; }; match = ( \"date\", \"subject\" );\n"
+		"  flags = { mode = \"first\"; drop = [ \"NonJunk\", \"\\\\draft\" ];\n"
+		"    rename = ( (\"$Label1\", \"Important\"), [ \"x\", \"\\\\Flagged\" ] ); "
+		"};\n"
+		"  match = ( \"date\", \"subject\" );\n"
 		"  limits = { connections = 16; max_errors = 1; timeout = \"5s\";\n"
 		"    max_rate = \"2kB/s\"; };\n"
 		"  propagate_deletes = false; recopy_deleted = false; repair = false; } );\n");
@@ -213,6 +216,13 @@ static void test_every_account_key(void **state)
 	assert_false(a->job.folders.subscribe);
 	assert_false(a->job.folders.create);
 	assert_false(a->job.repair);
+	assert_int_equal(a->job.flags.mode, FLAGS_FIRST);
+	assert_int_equal(a->job.flags.drop.n, 2);
+	assert_string_equal(a->job.flags.drop.v[0], "NonJunk");
+	assert_string_equal(a->job.flags.drop.v[1], "\\draft");
+	assert_int_equal(a->job.flags.rename.n, 4);
+	assert_string_equal(a->job.flags.rename.v[2], "x");
+	assert_string_equal(a->job.flags.rename.v[3], "\\Flagged");
 	assert_int_equal(a->job.match, MATCH_DATE | MATCH_SUBJECT);
 	assert_int_equal(a->job.connections, 16);
 	assert_int_equal(a->job.max_errors, 1);

@@ -32,7 +32,8 @@ static void test_members(void **state)
 
 	fixture_write(f, "m.conf",
 		      GROUP("schedule = \"1h\"; enabled = false; limits = { connections = 2; };"
-			    " folders = { create = false; };"));
+			    " folders = { create = false; };"
+			    " flags = { mode = \"origin\"; rename = ( (\"a\", \"b\") ); };"));
 	write_csv(f, csv, strlen(csv));
 	fixture_expect(f,
 		       "g.csv:1: column \"destination_password\" is there twice; keep one of "
@@ -52,6 +53,8 @@ static void test_members(void **state)
 	assert_string_equal(a->job.account, "g/anna");
 	assert_int_equal(a->job.connections, 2);
 	assert_false(a->job.folders.create);
+	assert_int_equal(a->job.flags.mode, FLAGS_ORIGIN);
+	assert_int_equal(a->job.flags.rename.n, 2);
 	assert_string_equal(a->job.origin.host, "o");
 	assert_string_equal(a->job.origin.user, "anna");
 	assert_int_equal(a->job.origin.secret.kind, SECRET_INLINE);

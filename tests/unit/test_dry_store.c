@@ -121,6 +121,12 @@ static int fake_flags_end(struct store *s, struct mm_err *reterr)
 	return 0;
 }
 
+static int fake_remove(struct store *s, const char *set, struct mm_err *reterr)
+{
+	fail_msg("messages were removed");
+	return 0;
+}
+
 static const struct store_ops fake_ops = {
 	.free = fake_free,
 	.features = fake_features,
@@ -136,6 +142,7 @@ static const struct store_ops fake_ops = {
 	.put_end = fake_put_end,
 	.flags_begin = fake_flags_begin,
 	.flags_end = fake_flags_end,
+	.remove = fake_remove,
 };
 
 static struct fake *inner;
@@ -244,6 +251,9 @@ static void test_nothing_is_written(void **state)
 	assert_true(store_put_begin(dry, "INBOX", &m, 1, &err) < 0);
 	assert_int_equal(err.scope, MM_SCOPE_JOB);
 	assert_true(store_put_end(dry, &put, &err) < 0);
+	err = (struct mm_err){0};
+	assert_true(store_remove(dry, &set, &err) < 0);
+	assert_int_equal(err.scope, MM_SCOPE_JOB);
 	assert_string_equal(inner->calls, "");
 	seqset_done(&set);
 }

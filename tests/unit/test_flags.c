@@ -2,6 +2,7 @@
 #include "prng.h"
 #include "unit.h"
 #include <mailmig/flags.h>
+#include <mailmig/text.h>
 #include <strings.h>
 
 static void test_normalize(void **state)
@@ -250,6 +251,158 @@ static void test_against_model(void **state)
 	}
 }
 
+/* ---- rules ---- */
+
+static void test_apply_rules(void **state)
+{
+	static const struct {
+		const char *drop[4], *rename[10];
+		const char *in, *out;
+	} cases[] = {
+		{{NULL}, {NULL}, "", ""},
+		{{NULL}, {NULL}, "\\Flagged \\Seen a B", "\\Flagged \\Seen a B"},
+		{{"a"}, {NULL}, "\\Seen a ab", "\\Seen ab"},
+		{{"WORK", "\\seen"}, {NULL}, "\\Flagged \\Seen Work", "\\Flagged"},
+		{{"a"}, {NULL}, "a", ""},
+		{{"nobody"}, {NULL}, "\\Seen a", "\\Seen a"},
+		{{NULL}, {"a", "z"}, "\\Seen a b", "\\Seen b z"},
+		{{NULL}, {"A", "Z"}, "a", "Z"},
+		{{NULL}, {"\\FLAGGED", "Important"}, "\\Flagged \\Seen", "\\Seen Important"},
+		{{NULL}, {"$Junk", "\\flagged"}, "\\Seen $junk", "\\Flagged \\Seen"},
+		/* once: a chain is not followed, a swap swaps */
+		{{NULL}, {"a", "b", "b", "c"}, "a", "b"},
+		{{NULL}, {"a", "b", "b", "c"}, "a b", "b c"},
+		{{NULL}, {"a", "b", "b", "a"}, "a", "b"},
+		{{NULL}, {"a", "b", "b", "a"}, "a b", "a b"},
+		/* onto one that is there: they are one */
+		{{NULL}, {"a", "b"}, "a b c", "b c"},
+		{{NULL}, {"a", "x", "b", "X"}, "a b", "x"},
+		{{NULL}, {"a", "A"}, "a", "A"},
+		/* what is dropped is what the origin has, not what comes of it */
+		{{"b"}, {"a", "b"}, "a b", "b"},
+		{{"a"}, {"a", "b"}, "a", ""},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		_cleanup_(buf_done) struct buf out = {0};
+		struct flag_rules rules = {0};
+
+		rules.drop.v = (char **)(uintptr_t)cases[i].drop;
+		rules.rename.v = (char **)(uintptr_t)cases[i].rename;
+		while (cases[i].drop[rules.drop.n])
+			rules.drop.n++;
+		while (cases[i].rename[rules.rename.n])
+			rules.rename.n++;
+		assert_int_equal(flags_apply_rules(&rules, cases[i].in, &out), 0);
+		assert_string_equal(buf_str(&out), cases[i].out);
+	}
+}
+
+/* One flag, in every case there is: was it carried, does the origin have it, does the
+ * destination (-1: nobody knows)? */
+static void test_decide(void **state)
+{
+	static const struct {
+		int base, origin, there;
+		char merge, as_origin; /* '+', '-', or nothing is done */
+	} table[] = {
+		{0, 0, 0, ' ', ' '},  {0, 0, 1, ' ', '-'}, /* the destination's own */
+		{0, 1, 0, '+', '+'},                       /* set at the origin */
+		{0, 1, 1, ' ', ' '},                       /* set on both sides */
+		{1, 0, 0, ' ', ' '},                       /* taken away on both sides */
+		{1, 0, 1, '-', '-'},                       /* taken away at the origin */
+		{1, 1, 0, ' ', '+'},                       /* taken away at the destination */
+		{1, 1, 1, ' ', ' '},  {0, 0, -1, ' ', ' '}, {0, 1, -1, '+', '+'},
+		{1, 0, -1, '-', '-'}, {1, 1, -1, ' ', ' '},
+	};
+	static const char *const flags[] = {"\\Flagged", "work"};
+	static const char *const beside[] = {"", "\\Seen zz"}; /* on all sides: never touched */
+
+	for (size_t i = 0; i < ELEMENTS(table) * ELEMENTS(flags) * ELEMENTS(beside); i++) {
+		const char *flag = flags[i % 2], *rest = beside[i / 2 % 2];
+		size_t row = i / 4;
+		const int has[] = {table[row].base, table[row].origin, table[row].there};
+		struct buf set[3] = {0};
+
+		for (size_t k = 0; k < 3; k++) {
+			_cleanup_(freep) char *raw =
+				text_fmt("%s %s", rest, has[k] == 1 ? flag : "");
+
+			assert_int_equal(flags_normalize(raw, strlen(raw), &set[k]), 0);
+		}
+		for (int mode = FLAGS_MERGE; mode <= FLAGS_FIRST; mode++) {
+			_cleanup_(buf_done) struct buf add = {0}, take = {0};
+			char expected = mode == FLAGS_MERGE    ? table[row].merge
+					: mode == FLAGS_ORIGIN ? table[row].as_origin
+							       : ' ';
+
+			assert_int_equal(flags_decide((enum flags_mode)mode, buf_str(&set[0]),
+						      buf_str(&set[1]),
+						      has[2] < 0 ? NULL : buf_str(&set[2]),
+						      &add, &take),
+					 0);
+			assert_string_equal(buf_str(&add), expected == '+' ? flag : "");
+			assert_string_equal(buf_str(&take), expected == '-' ? flag : "");
+		}
+		for (size_t k = 0; k < 3; k++)
+			buf_done(&set[k]);
+	}
+}
+
+/* Many flags at once: each is decided as if it were alone. */
+static void test_decide_against_model(void **state)
+{
+	struct prng rng = {.state = 2};
+
+	for (unsigned round = 0; round < 3000; round++) {
+		_cleanup_(buf_done) struct buf b = {0}, o = {0}, d = {0};
+		_cleanup_(buf_done) struct buf add = {0}, take = {0}, all = {0}, none = {0};
+		unsigned x = prng_below(&rng, 1U << ELEMENTS(model_flags));
+		unsigned y = prng_below(&rng, 1U << ELEMENTS(model_flags));
+		unsigned z = prng_below(&rng, 1U << ELEMENTS(model_flags));
+		unsigned sets[] = {x, y, z};
+		struct buf *texts[] = {&b, &o, &d};
+
+		for (size_t k = 0; k < 3; k++) {
+			_cleanup_(buf_done) struct buf raw = {0};
+
+			shuffled(&rng, sets[k], &raw);
+			assert_int_equal(flags_normalize(buf_str(&raw), raw.len, texts[k]), 0);
+		}
+		assert_int_equal(flags_decide(FLAGS_MERGE, buf_str(&b), buf_str(&o),
+					      buf_str(&d), &add, &take),
+				 0);
+		assert_model(buf_str(&add), y & ~x & ~z);
+		assert_model(buf_str(&take), x & ~y & z);
+		assert_int_equal(flags_decide(FLAGS_ORIGIN, buf_str(&b), buf_str(&o),
+					      buf_str(&d), &all, &none),
+				 0);
+		assert_model(buf_str(&all), y & ~z);
+		assert_model(buf_str(&none), z & ~y);
+	}
+}
+
+static void test_word_kind(void **state)
+{
+	static const struct {
+		const char *word;
+		enum flags_word kind;
+	} cases[] = {
+		{"\\Seen", FLAGS_WORD_GOOD},        {"\\ANSWERED", FLAGS_WORD_GOOD},
+		{"\\flagged", FLAGS_WORD_GOOD},     {"\\Draft", FLAGS_WORD_GOOD},
+		{"$Forwarded", FLAGS_WORD_GOOD},    {"[x]", FLAGS_WORD_GOOD},
+		{"Seen", FLAGS_WORD_GOOD},          {"\\Recent", FLAGS_WORD_NEVER},
+		{"\\deleted", FLAGS_WORD_NEVER},    {"\\Sent", FLAGS_WORD_SYSTEM},
+		{"\\*", FLAGS_WORD_SYSTEM},         {"\\", FLAGS_WORD_SYSTEM},
+		{"", FLAGS_WORD_ILLEGAL},           {"two words", FLAGS_WORD_ILLEGAL},
+		{"a*", FLAGS_WORD_ILLEGAL},         {"a(b", FLAGS_WORD_ILLEGAL},
+		{"gr\xc3\xbc", FLAGS_WORD_ILLEGAL}, {"a\"b", FLAGS_WORD_ILLEGAL},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(cases); i++)
+		assert_int_equal(flags_word_kind(cases[i].word), cases[i].kind);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +411,10 @@ int main(void)
 		cmocka_unit_test(test_normalize_limits),
 		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_union),
+		cmocka_unit_test(test_apply_rules),
+		cmocka_unit_test(test_decide),
+		cmocka_unit_test(test_decide_against_model),
+		cmocka_unit_test(test_word_kind),
 		cmocka_unit_test(test_permit),
 		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_against_model),

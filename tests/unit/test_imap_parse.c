@@ -494,51 +494,75 @@ static void test_namespace(void **state)
 	}
 }
 
-/* ---- sets ---- */
-
-static void test_vanished(void **state)
+static void test_id(void **state)
 {
 	static const struct {
-		const char *in;
-		bool earlier;
-		const char *set; /* NULL: refused */
+		const char *in, *name;
+		int result;
 	} rows[] = {
-		{"1:3,7", false, "1:3,7"},
-		{"(EARLIER) 5", true, "5"},
-		{"(earlier) 9:5", true, "5:9"},
-		{"(EARLIER)  1:4294967295", true, "1:4294967295"},
-		{"(EARLIER)", false, NULL},
-		{"(EARLIER) ", true, NULL},
-		{"", false, NULL},
-		{"1:*", false, NULL},
-		{"0", false, NULL},
-		{"all", false, NULL},
+		{"NIL", NULL, 0},
+		{"nil", NULL, 0},
+		{"()", NULL, 0},
+		{"(\"name\" \"Dovecot\")", "Dovecot", 0},
+		{"(\"vendor\" \"x\" \"NAME\" \"a \\\"b\\\"\" \"version\" \"1\")", "a \"b\"", 0},
+		{"(\"name\" {3}\r\na)b \"version\" NIL)", "a)b", 0},
+		{"(\"name\" NIL)", NULL, 0},
+		{"( \"name\"  \"x\" )", "x", 0},
+		{"(\"a\" \"name\" \"b\" \"c\")", NULL, 0},
+		{"", NULL, -EPROTO},
+		{"(", NULL, -EPROTO},
+		{"(\"name\")", NULL, -EPROTO},
+		{"(\"name\" \"x\"", NULL, -EPROTO},
+		{"(\"name\" (\"x\"))", NULL, -EPROTO},
+		{"\"name\" \"x\"", NULL, -EPROTO},
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
 		struct imap_framer f = {0};
-		struct seqset set = {0};
-		struct buf text = {0};
+		struct buf scratch = {0};
 		struct imap_resp r;
+		struct imap_id id;
 		char line[256];
-		bool earlier;
-		int n = snprintf(line, sizeof(line), "* VANISHED %s\r\n", rows[i].in);
+		int n = snprintf(line, sizeof(line), "* ID %s\r\n", rows[i].in);
 
 		print_message("%s", line);
-		assert_int_equal(seqset_add(&set, 77, 77), 0); /* emptied by the call */
 		assert_int_equal(respond(&f, line, (size_t)n, &r), 0);
-		assert_int_equal(imap_parse_vanished(&r, &earlier, &set),
-				 rows[i].set ? 0 : -EPROTO);
-		if (rows[i].set) {
-			assert_int_equal(earlier, rows[i].earlier);
-			assert_int_equal(seqset_format(&set, &text), 0);
-			assert_string_equal(buf_str(&text), rows[i].set);
-		}
-		seqset_done(&set);
-		buf_done(&text);
+		assert_int_equal(imap_parse_id(&r, &scratch, &id), rows[i].result);
+		if (rows[i].result == 0 && rows[i].name)
+			assert_str(&id.name, rows[i].name);
+		else if (rows[i].result == 0)
+			assert_null(id.name.p);
+		buf_done(&scratch);
 		imap_framer_done(&f);
 	}
 }
+
+/* Thirty pairs are read (RFC 2971), whatever follows them. */
+static void test_id_of_many(void **state)
+{
+	for (size_t before = 28; before <= 31; before++) {
+		struct imap_framer f = {0};
+		struct buf scratch = {0}, line = {0};
+		struct imap_resp r;
+		struct imap_id id;
+
+		assert_int_equal(buf_adds(&line, "* ID ("), 0);
+		for (size_t i = 0; i < before; i++)
+			assert_int_equal(buf_adds(&line, "\"x\" \"y\" "), 0);
+		assert_int_equal(buf_adds(&line, "\"name\" \"n\" "), 0);
+		for (size_t i = 0; i < 1000; i++)
+			assert_int_equal(buf_adds(&line, "\"x\" \"y\" "), 0);
+		assert_int_equal(buf_adds(&line, ")\r\n"), 0);
+		assert_int_equal(respond(&f, line.p, line.len, &r), 0);
+		assert_int_equal(imap_parse_id(&r, &scratch, &id), 0);
+		assert_int_equal(id.name.n, before < 30 ? 1 : 0);
+		buf_done(&line);
+		buf_done(&scratch);
+		imap_framer_done(&f);
+	}
+}
+
+/* ---- sets ---- */
 
 static void test_appenduid(void **state)
 {
@@ -591,8 +615,8 @@ int main(void)
 		cmocka_unit_test(test_fetch),        cmocka_unit_test(test_fetch_cut),
 		cmocka_unit_test(test_long_strings), cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_list),         cmocka_unit_test(test_status),
-		cmocka_unit_test(test_namespace),    cmocka_unit_test(test_vanished),
-		cmocka_unit_test(test_appenduid),
+		cmocka_unit_test(test_id),           cmocka_unit_test(test_id_of_many),
+		cmocka_unit_test(test_namespace),    cmocka_unit_test(test_appenduid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

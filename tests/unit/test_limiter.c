@@ -67,12 +67,28 @@ static void test_idle(void **state)
 	limiter_free(l);
 }
 
+/* Compression changes what a day has seen, and not the rate. */
+static void test_spared(void **state)
+{
+	struct limiter *l = NULL;
+
+	assert_int_equal(limiter_new(1000, &l), 0);
+	limiter_moved(l, T0, 500, 100);
+	limiter_spared(l, 300, 20);
+	assert_int_equal(limiter_not_before(l), T0 + 500 * USEC_PER_MSEC);
+	assert_int_equal(limiter_received(l), 800);
+	assert_int_equal(limiter_sent(l), 120);
+	limiter_spared(NULL, 1, 1);
+	limiter_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_limit),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_spared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,47 @@ static void test_held(void **state)
 	state_close(s);
 }
 
+static void test_unkept(void **state)
+{
+	_cleanup_(buf_done) struct buf told = {0}, unkept = {0}, none = {0};
+	struct state *s = open_state(false, NULL);
+	int64_t id = folder(s, "x").id, other = folder(s, "y").id;
+
+	assert_int_equal(state_unkept_get(s, id, &told, &unkept, NULL), 0);
+	assert_int_equal(told.len + unkept.len, 0);
+	assert_int_equal(state_begin(s, NULL), 0);
+	assert_int_equal(state_unkept_put(s, id, "a b", "b", NULL), 0);
+	assert_int_equal(state_commit(s, NULL), 0);
+	state_close(s);
+
+	s = open_state(false, NULL);
+	assert_int_equal(state_unkept_get(s, id, &told, &unkept, NULL), 0);
+	assert_string_equal(buf_str(&told), "a b");
+	assert_string_equal(buf_str(&unkept), "b");
+	assert_int_equal(state_unkept_get(s, other, &none, &none, NULL), 0);
+	assert_int_equal(none.len, 0);
+	state_close(s);
+}
+
+static void test_get_dest(void **state)
+{
+	_cleanup_(buf_done) struct buf strings = {0};
+	struct state *s = open_state(false, NULL);
+	int64_t id = folder(s, "x").id, other = folder(s, "y").id;
+	struct state_row got;
+
+	put(s, id, 7, ROW_STORED); /* as 1007 there */
+	put(s, id, 8, ROW_NEW);
+	put(s, other, 9, ROW_STORED);
+	assert_int_equal(state_get_dest(s, id, 1007, &got, &strings, NULL), 1);
+	assert_int_equal(got.uid, 7);
+	assert_string_equal(got.flags, "\\Seen kw");
+	assert_int_equal(state_get_dest(s, id, 1009, &got, &strings, NULL), 0);
+	assert_int_equal(state_get_dest(s, id, 7, &got, &strings, NULL), 0);
+	assert_int_equal(state_get_dest(s, id, 0, &got, &strings, NULL), 0);
+	state_close(s);
+}
+
 static void test_count_settled(void **state)
 {
 	struct state *s = open_state(false, NULL);
@@ -181,6 +222,7 @@ static void test_owns_and_count(void **state)
 {
 	struct state *s = open_state(false, NULL);
 	int64_t id = folder(s, "x").id, other = folder(s, "y").id;
+	struct state_folder elsewhere;
 	uint64_t n;
 
 	put(s, id, 1, ROW_STORED);
@@ -189,7 +231,10 @@ static void test_owns_and_count(void **state)
 	assert_int_equal(state_owns(s, id, 1001, NULL), 1);
 	assert_int_equal(state_owns(s, id, 1002, NULL), 0);
 	assert_int_equal(state_owns(s, id, 0, NULL), 0); /* that of the intents: none */
-	assert_int_equal(state_owns(s, other, 1001, NULL), 0);
+	/* Of whichever folder that goes there, and of none that goes elsewhere. */
+	assert_int_equal(state_owns(s, other, 1001, NULL), 1);
+	assert_int_equal(state_folder_get(s, "x", "elsewhere", &elsewhere, NULL), 0);
+	assert_int_equal(state_owns(s, elsewhere.id, 1001, NULL), 0);
 	/* A row that is set aside owns its copy too. */
 	assert_int_equal(state_owns(s, state_aside(id), 1001, NULL), 1);
 	assert_int_equal(state_count(s, id, ROW_INTENT, &n, NULL), 0);
@@ -411,6 +456,8 @@ int main(void)
 		TEST(test_flags_and_deletion),
 		TEST(test_held),
 		TEST(test_count_settled),
+		TEST(test_unkept),
+		TEST(test_get_dest),
 		TEST(test_owns_and_count),
 		TEST(test_each),
 		TEST(test_folders),
