@@ -27,6 +27,13 @@ def pairs():
     return variants.SAMPLE
 
 
+def not_here(reason):
+    """A machine that decides about landing has to run these tests."""
+    if os.geteuid() == 0 and os.environ.get("CI") == "true":
+        pytest.fail("no such server can be started: %s" % reason, pytrace=False)
+    pytest.skip("no such server can be started: %s" % reason)
+
+
 class Servers:
     """Started when first asked for, ended together."""
 
@@ -39,8 +46,11 @@ class Servers:
             variant = variants.VARIANTS[name]
             missing = roots.missing() if variant.jailed else None
             if missing:
-                pytest.skip(missing)
-            self.running[name] = variant.make(self.ca).start()
+                not_here(missing)
+            try:
+                self.running[name] = variant.make(self.ca).start()
+            except roots.Unavailable as e:
+                not_here(e)
             self.facts[name] = Facts(self.running[name])
             self.facts[name].learn(mail.octets for mail in mailbox.mails())
         return self.running[name], self.facts[name]
@@ -73,7 +83,7 @@ def results():
         out.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(300)  # the first one may make the roots
 @pytest.mark.parametrize("origin,destination", pairs(), ids=lambda name: name)
 def test_pair(origin, destination, servers, results):
     begin = time.monotonic()
