@@ -60,12 +60,14 @@ enum engine_omit {
 	ENGINE_OMIT_EXCLUDED,
 	ENGINE_OMIT_NOT_SUBSCRIBED,
 	ENGINE_OMIT_NOT_MAIL, /* a calendar and the like */
+	ENGINE_OMIT_VIEW,     /* its messages are in other folders, too (Gmail) */
 };
 
 /* What there is on both sides. Lists are sorted and borrowed. */
 struct engine_sides {
 	const struct folder_list *origin, *destination;
-	bool origin_not_mail;          /* it lists calendars and the like, as Exchange does */
+	bool origin_labels;   /* its folders are labels: a message may be in several (Gmail) */
+	bool origin_not_mail; /* it lists calendars and the like, as Exchange does */
 	bool destination_ignores_case; /* "a" and "A" are one folder there */
 };
 
@@ -75,6 +77,7 @@ struct engine_place {
 	const char *by;                   /* by which rule, for people */
 	enum engine_omit omit;
 	bool shared; /* another folder goes there, too */
+	bool rest;   /* only what is in no other folder */
 	const struct folder_status *at_origin;
 	const struct folder_status *at_destination; /* NULL: it would be made */
 	const struct mm_err *refused;               /* why it would not be copied; or NULL */

@@ -3,11 +3,11 @@
 #define MAILMIG_FINGERPRINT_H
 
 #include <mailmig/base.h>
-#include <mailmig/job.h>
 #include <mailmig/spool.h>
 
-/* What a message's header says of its identity, as 16 octets: a hint for finding equal messages
- * on both sides, to be confirmed by content where it is not unique. */
+/* What a message's header says of its identity (Message-ID, Date, From, Subject), as 16 octets:
+ * a hint for finding equal messages again, to be confirmed by content where it is not unique.
+ * It is remembered, so that it is the same whatever the configuration says. */
 #define FINGERPRINT_OCTETS 16
 
 struct fingerprint {
@@ -19,15 +19,15 @@ struct fingerprint {
 #define FINGERPRINT_HEADER_MAX (256 * 1024)
 
 /* header: n octets, lines ended by CRLF or LF, up to an empty line or the end (more may follow
- * and is ignored). match: enum match_by, the fields that count. Fields are compared by name
+ * and is ignored). Fields are compared by name
  * without case, values unfolded (RFC 5322 §2.2.3), blanks squeezed to one and trimmed at both
  * ends, octets above 127 taken as '?' each run (NUL and '?' itself belong to such a run), so
  * that servers which replace or re-encode single octets still agree; several fields of a name
  * count in order of appearance. The digest covers which field is which. 0 or -ENOMEM. */
-int fingerprint_header(const char *header, size_t n, unsigned match, struct fingerprint *ret);
+int fingerprint_header(const char *header, size_t n, struct fingerprint *ret);
 
 /* Of a message in a spool. 0, -ENOMEM, -errno of the spool. */
-int fingerprint_body(const struct spool *body, unsigned match, struct fingerprint *ret);
+int fingerprint_body(const struct spool *body, struct fingerprint *ret);
 
 static inline bool fingerprint_equal(const struct fingerprint *a, const struct fingerprint *b)
 {

@@ -66,7 +66,7 @@ struct imap_options {
 	const struct secret *secret;
 	struct pump *pump;       /* outlives the session, or its use by it */
 	struct spool_pool *pool; /* for bodies */
-	unsigned match;          /* enum match_by: fields of fingerprints */
+	unsigned match;          /* enum match_by: fields of witnesses */
 	int cancel_fd;
 	struct limiter *limiter; /* outlives the session; or NULL */
 	bool no_compress;        /* an earlier session ended since imap_garbled() */
@@ -158,9 +158,12 @@ enum imap_want {
 	IMAP_WANT_SIZE = 1 << 1,
 	IMAP_WANT_DATE = 1 << 2,
 	IMAP_WANT_FINGERPRINT =
-		1 << 3,            /* header fields; from the body where that is wanted too */
-	IMAP_WANT_DIGEST = 1 << 4, /* read the body and keep its digest only */
-	IMAP_WANT_BODY = 1 << 5,   /* read the body into a spool; digest and fingerprint too */
+		1 << 3,             /* header fields; from the body where that is wanted too */
+	IMAP_WANT_DIGEST = 1 << 4,  /* read the body and keep its digest only */
+	IMAP_WANT_BODY = 1 << 5,    /* read the body into a spool; digest and fingerprint too */
+	IMAP_WANT_WITNESS = 1 << 6, /* header fields; not of a body */
+	IMAP_WANT_TEXT = 1 << 7,    /* beside a digest: that of the text */
+	IMAP_WANT_LABELS = 1 << 8,  /* X-GM-LABELS, where X-GM-EXT-1 is offered */
 };
 
 /* UID FETCH. set: its text is sent as it is ("1:*"), kept short by the caller. changed_since:

@@ -86,6 +86,7 @@ enum match_by {
 	MATCH_BODY = 1 << 6,
 };
 #define MATCH_ALL     ((1u << 7) - 1)
+#define MATCH_HEADER  (MATCH_DEFAULT | MATCH_RECEIVED) /* fields of the header */
 #define MATCH_DEFAULT (MATCH_MESSAGE_ID | MATCH_DATE | MATCH_FROM | MATCH_SUBJECT)
 
 /* Which folders of the origin, and where they go: texts as they stand in the configuration,

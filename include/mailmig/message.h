@@ -4,7 +4,9 @@
 
 #include <mailmig/base.h>
 #include <mailmig/fingerprint.h>
+#include <mailmig/message_text.h>
 #include <mailmig/spool.h>
+#include <mailmig/witness.h>
 
 #define MESSAGE_DATE_MAX      32
 #define MESSAGE_DIGEST_OCTETS 32 /* SHA-256 */
@@ -22,6 +24,9 @@ struct message {
 	uint8_t digest[MESSAGE_DIGEST_OCTETS]; /* SHA-256 of the exact octets */
 	bool has_fingerprint;
 	struct fingerprint fingerprint;
+	struct witness witness;
+	uint8_t text[MESSAGE_TEXT_OCTETS];
+	char *labels;       /* the server's own, each ended by LF; owned; NULL: not told */
 	struct spool *body; /* a reference, or NULL */
 };
 
@@ -36,6 +41,7 @@ int message_digest(const struct spool *s, uint8_t digest[MESSAGE_DIGEST_OCTETS])
 static inline void message_done(struct message *m)
 {
 	free(m->flags);
+	free(m->labels);
 	spool_unref(m->body);
 	*m = (struct message){0};
 }

@@ -53,6 +53,7 @@ struct store_features {
 	bool batches;        /* several messages in one put, all or nothing (MULTIAPPEND) */
 	bool marks;          /* changed_since works (CONDSTORE) */
 	bool discards;       /* nothing is written: a dry run */
+	bool labels;         /* folders are labels: a message may be in several */
 	bool merges;         /* equal messages take the room of one */
 	uint64_t size_limit; /* of one message; 0: none told */
 	uint64_t caps_hash;  /* a number for all that the store says that it can */
@@ -105,6 +106,9 @@ enum store_want {
 	STORE_WANT_FINGERPRINT = 1 << 3,
 	STORE_WANT_DIGEST = 1 << 4, /* reads the whole message */
 	STORE_WANT_BODY = 1 << 5,   /* with digest and fingerprint */
+	STORE_WANT_WITNESS = 1 << 6,
+	STORE_WANT_TEXT = 1 << 7, /* beside a digest */
+	STORE_WANT_LABELS = 1 << 8,
 };
 
 /* Messages with UID in [first, last] (last 0: no end), or in a set whose text is short enough

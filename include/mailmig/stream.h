@@ -83,8 +83,8 @@ uint64_t stream_round_trip_usec(const struct stream *s);
  * -EBUSY: something written before is not sent yet, and the consent came too early. */
 int stream_compress(struct stream *s);
 bool stream_compressed(const struct stream *s);
-/* It ended since what came after that was no DEFLATE, or before anything came: better not to ask
- * this server again. */
+/* It ended since what came after that was no DEFLATE, or before anything came: better not to
+ * ask this server again. */
 bool stream_garbled(const struct stream *s);
 
 /* Received octets not yet consumed. Borrowed until the next pump. */

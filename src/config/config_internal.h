@@ -224,6 +224,10 @@ const char *rule_account_name(const char *s);
 const char *rule_secret_name(const char *s); /* of a credential or a stored secret */
 const char *rule_server_name(const char *s);
 const char *rule_flag(const char *s);
+/* Of these what is wrong is valid until the thread's next call. */
+const char *rule_selector(const char *s); /* folders.include, folders.exclude */
+const char *rule_rewrite(const char *s);
+const char *rule_folder(const char *s); /* a canonical name */
 
 /* 64 lower-case hexadecimal digits out of what rule_fingerprint() allows; ret of 65. */
 bool fingerprint_normalize(const char *s, char *ret);
@@ -268,6 +272,9 @@ void rules_server(struct check *c, const config_setting_t *entry,
 		  const struct name_index *servers);
 void rules_account(struct check *c, const config_setting_t *entry,
 		   const struct name_index *accounts, const struct name_index *servers);
+
+/* folders.c: of an account or a group. */
+void rules_folders(struct check *c, const config_setting_t *entry);
 
 /* A member that is a text / a flag that is true; NULL / false otherwise. */
 const char *setting_text(const config_setting_t *group, const char *name);

@@ -75,9 +75,9 @@ static const struct key_word words_match[] = {
 	{"date", MATCH_DATE, KEY_NOW},
 	{"from", MATCH_FROM, KEY_NOW},
 	{"subject", MATCH_SUBJECT, KEY_NOW},
-	{"received", 0, KEY_LATER},
-	{"size", 0, KEY_LATER},
-	{"body", 0, KEY_LATER},
+	{"received", MATCH_RECEIVED, KEY_NOW},
+	{"size", MATCH_SIZE, KEY_NOW},
+	{"body", MATCH_BODY, KEY_NOW},
 	{},
 };
 
@@ -204,13 +204,19 @@ static const struct key rows_endpoint[] = {
 TABLE(keys_endpoint, "origin or destination", rows_endpoint);
 
 static const struct key rows_folders[] = {
-	{"include", KEY_STRINGS, .status = KEY_LATER},
-	{"exclude", KEY_STRINGS, .status = KEY_LATER},
-	{"automap", KEY_BOOL, .status = KEY_LATER},
-	{"map", KEY_PAIRS, .status = KEY_LATER},
-	{"rewrite", KEY_STRINGS, .status = KEY_LATER},
-	{"into", KEY_STRING, .status = KEY_LATER},
-	{"subscribed_only", KEY_BOOL, .status = KEY_FALSE_ONLY},
+	{"include", KEY_STRINGS, .rule = rule_selector,
+	 INTO(struct account_values, account.job.folders.include)},
+	{"exclude", KEY_STRINGS, .rule = rule_selector,
+	 INTO(struct account_values, account.job.folders.exclude)},
+	{"automap", KEY_BOOL, INTO(struct account_values, account.job.folders.automap)},
+	{"map", KEY_PAIRS, .rule = rule_folder,
+	 INTO(struct account_values, account.job.folders.map)},
+	{"rewrite", KEY_STRINGS, .rule = rule_rewrite,
+	 INTO(struct account_values, account.job.folders.rewrite)},
+	{"into", KEY_STRING, .rule = rule_folder,
+	 INTO(struct account_values, account.job.folders.into)},
+	{"subscribed_only", KEY_BOOL,
+	 INTO(struct account_values, account.job.folders.subscribed_only)},
 	{"subscribe", KEY_BOOL, INTO(struct account_values, account.job.folders.subscribe)},
 	{"create", KEY_BOOL, INTO(struct account_values, account.job.folders.create)},
 };

@@ -327,6 +327,7 @@ void rules_account(struct check *c, const config_setting_t *entry,
 	rule_endpoint(c, entry, what, "origin", servers);
 	rule_endpoint(c, entry, what, "destination", servers);
 	rule_itself(c, entry, servers);
+	rules_folders(c, entry);
 	rule_flags(c, entry);
 }
 
@@ -398,5 +399,6 @@ int rules_group(struct check *c, const config_setting_t *entry, const struct nam
 	rules.password[ORIGIN] = rule_group_side(c, entry, what, "origin", servers);
 	rules.password[DESTINATION] = rule_group_side(c, entry, what, "destination", servers);
 	rules.same_server = same_server(entry, servers);
+	rules_folders(c, entry);
 	return groups_add(c, entry, &rules);
 }

@@ -4,6 +4,7 @@
 
 #include <mailmig/folder.h>
 #include <mailmig/job.h>
+#include <mailmig/seqset.h>
 #include <mailmig/state.h>
 
 /* What follows when messages that were there are no longer told: see absence.c. Pure. */
@@ -69,5 +70,15 @@ struct absence_look {
  * gone, those that were told now. */
 bool absence_is_confirmed(const struct absence_look *then, const struct folder_status *now,
 			  uint64_t seen);
+
+/* Of one folder, from its listing to its deletions (prune.c). */
+struct absence {
+	struct seqset gone; /* origin UIDs whose copies are to be deleted */
+	struct absence_view view;
+	struct absence_look look;
+	bool complete_but;      /* nothing else is left to do in the folder */
+	struct seqset removing; /* destination UIDs whose removal was asked for in this run */
+	uint64_t deleted;
+};
 
 #endif

@@ -46,7 +46,7 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 {
 	struct state_row row = {
 		.uid = o->uid,
-		.state = o->rewritten || o->reason ? ROW_ALTERED : ROW_STORED,
+		.state = o->how == MATCHED_REWRITTEN || o->reason ? ROW_ALTERED : ROW_STORED,
 		.size = o->size,
 		.has_digest = o->has_digest,
 		.has_fingerprint = true,
@@ -55,7 +55,7 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
 		.reason = o->reason,
-		.ours = ours && !o->rewritten,
+		.ours = ours && o->how != MATCHED_REWRITTEN,
 	};
 
 	memcpy(row.digest, o->digest, sizeof(row.digest));
@@ -170,17 +170,41 @@ static int take_matched(struct folder_work *w, struct match_list *o, struct matc
 static int match_both(struct folder_work *w, struct match_list *o, struct match_list *d,
 		      struct mm_err *reterr)
 {
+	unsigned match = w->lane->engine->job->match;
 	int r;
 
 	/* A message and its like in another folder that goes there, too (sent to oneself), have
-	 * one header: which of them is there tells the content alone. */
-	match_by_fingerprint(o, d, w->pair->map.shared ? MATCH_DOUBT : MATCH_TRUST);
-	r = read_digests(w, w->lane->origin, o, reterr);
+	 * one header and one text: which of them is there tells the content alone. */
+	if (w->pair->map.shared)
+		match |= MATCH_BODY;
+	match_by_witness(o, d, match);
+	r = read_digests(w, w->lane->origin, o, STORE_WANT_TEXT, reterr);
 	if (r == 0)
-		r = read_digests(w, w->lane->destination, d, reterr);
-	if (r == 0)
-		match_by_digest(o, d);
-	return r;
+		r = read_digests(w, w->lane->destination, d, STORE_WANT_TEXT, reterr);
+	if (r < 0)
+		return r;
+	match_by_digest(o, d);
+	match_changed(o, d, match);
+	return 0;
+}
+
+/* How many were recognised, and by what. */
+static void tell_matched(const struct folder_work *w, const struct match_list *o)
+{
+	size_t n[MATCHED_N] = {0}, all = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		n[o->v[i].how] += o->v[i].partner != 0;
+		all += o->v[i].partner != 0;
+	}
+	if (all > 0)
+		engine_note(
+			w->lane->engine, LOG_INFO,
+			"folder \"%s\": of %zu messages %zu are there already: %zu by their "
+			"header, %zu by their content, %zu by their text under a changed "
+			"header",
+			w->pair->destination, o->n, all, n[MATCHED_HEADER], n[MATCHED_CONTENT],
+			n[MATCHED_TEXT]);
 }
 
 /* The first UID at the destination that nobody told us of. Another folder that goes there, too,
@@ -201,16 +225,24 @@ static int first_unknown(const struct folder_work *w, uint32_t *ret, struct mm_e
 	return r < 0 ? r : d->messages > 0 && (!d->uidnext || d->uidnext > uid);
 }
 
-/* What is not known by its row may be an upload of another folder that nobody has found yet:
- * it is left to that one. */
-static int leave_doubtful(struct folder_work *w, struct match_list *candidates,
+/* What is at the destination from a UID on, by what the configuration asks for. What is not
+ * known by its row may be an upload of another folder that nobody has found yet: it is left to
+ * that one. */
+static int read_strangers(struct folder_work *w, uint32_t from, struct match_list *to,
 			  struct mm_err *reterr)
 {
 	_cleanup_(match_done) struct match_list doubts = {0};
+	unsigned want = STORE_WANT_FLAGS | STORE_WANT_WITNESS;
 	int r = read_doubts(w, &doubts, reterr);
 
+	if (w->lane->engine->job->match & MATCH_SIZE) /* else it is nobody's business */
+		want |= STORE_WANT_SIZE;
+	if (doubts.n > 0)
+		want |= STORE_WANT_FINGERPRINT;
 	if (r == 0)
-		drop_doubtful(candidates, &doubts);
+		r = read_candidates(w, from, want, to, reterr);
+	if (r == 0)
+		drop_doubtful(to, &doubts);
 	return r;
 }
 
@@ -223,19 +255,19 @@ int adopt_fresh(struct folder_work *w, struct mm_err *reterr)
 	r = w->fresh.n == 0 ? 0 : first_unknown(w, &from, reterr);
 	if (r <= 0)
 		return r;
-	r = read_candidates(w, from,
-			    STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
-			    &destination, reterr);
-	if (r == 0)
-		r = leave_doubtful(w, &destination, reterr);
+	r = read_strangers(w, from, &destination, reterr);
 	if (r < 0 || destination.n == 0)
 		return r;
+	/* The fingerprint is for the state. */
 	r = read_each(w, w->lane->origin, &w->fresh,
-		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_message,
-		      &origin, reterr);
+		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT |
+			      STORE_WANT_WITNESS,
+		      keep_message, &origin, reterr);
 	if (r == 0)
 		r = match_both(w, &origin, &destination, reterr);
 	if (r == 0)
 		r = take_matched(w, &origin, &destination, reterr);
+	if (r == 0)
+		tell_matched(w, &origin);
 	return r;
 }

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "absence.h"
+#include "labels.h"
 #include "map.h"
 #include "match.h"
 #include "throttle.h"
@@ -33,13 +34,16 @@ struct pair {
 	/* The first of the pairs with this destination, which all of them point to: never are
 	 * two of them worked on at once. */
 	struct pair *first;
-	bool busy;    /* of the first: one of them is being worked on */
-	bool renamed; /* the destination has refused the name that the rules gave it */
+	bool busy;           /* of the first: one of them is being worked on */
+	bool in_doubt;       /* uploads of it may be there that nobody has found yet, */
+	unsigned n_in_doubt; /* of the first: so many of them; the others wait for these */
+	bool renamed;        /* the destination has refused the name that the rules gave it */
 	struct state_folder sf;
 	bool unchanged;
 	bool crowded;   /* somebody else fills the destination too: no haste */
 	bool recounted; /* a listing was too short and has been asked for again */
 	bool estimated; /* its share of the progress is known */
+	const struct label_set *labels; /* all mail: what has none of these; else NULL */
 
 	enum { PAIR_QUEUED, PAIR_TAKEN, PAIR_DONE } place;
 	/* Monotonic: an uncertain upload may still appear, or a session broke in this folder.
@@ -55,13 +59,7 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
-
-	/* What is to be deleted at the destination, with propagate_deletes (prune.c). */
-	struct seqset gone;          /* origin UIDs of messages that are no longer there */
-	struct absence_view absence; /* of them */
-	struct absence_look look;    /* the origin, when they were not listed */
-	bool complete_but;           /* nothing else is left to do in it */
-	uint64_t deleted;
+	struct absence absence; /* what is to be deleted at the destination */
 };
 
 /* A pair of connections with its thread. */
@@ -92,9 +90,10 @@ struct engine {
 
 	struct pair *pairs;
 	size_t n_pairs;
-	size_t n_listed; /* folders of the origin, with those that are no pair's */
+	size_t n_listed;             /* folders of the origin, with those that are no pair's */
 	struct map_omitted *omitted; /* folders that the rules leave out */
 	size_t n_omitted;
+	struct label_set labels; /* that the pairs copy, where the origin has labels */
 	struct lane lanes[LANES_MAX];
 	size_t n_lanes;
 
@@ -147,6 +146,10 @@ int pair_note(struct pair *p, const char *fmt, ...) _printf_(2, 3);
 /* ---- places.c: what pairs of one destination share ---- */
 /* Set `first` and map.shared of all pairs that have a destination_raw. 0 or -ENOMEM. */
 int pairs_group(struct pair *v, size_t n);
+/* Uploads of a pair have come into doubt, or are settled. */
+void pair_set_doubt(struct pair *p, bool in_doubt);
+/* May it be worked on now, as far as the others are concerned? */
+bool pair_is_free(const struct pair *p);
 /* The destination has other UIDs from now on, for all of its pairs. */
 void pairs_renewed(struct engine *e, const struct pair *p, uint32_t uidvalidity);
 /* Uploads to this destination that are in doubt, of other pairs: as items whose uid is their
@@ -219,6 +222,7 @@ struct folder_work {
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
+	bool dest_doubt;        /* messages seem to be gone from the destination */
 	struct flag_changes *flags;
 	struct unkept unkept;
 	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */
@@ -251,8 +255,8 @@ int read_each(struct folder_work *w, struct store *s, const struct seqset *uids,
 	      message_fn fn, void *userdata, struct mm_err *reterr);
 /* A message_fn: the message becomes an item of a match_list. */
 int keep_message(void *userdata, struct message *m, struct mm_err *reterr);
-/* Digests of the doubtful items of a side that have none yet. */
-int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+/* Digests of the doubtful items of a side that have none yet, and `more` of enum store_want. */
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l, unsigned more,
 		 struct mm_err *reterr);
 
 /* ---- adopt.c: messages that are there already ---- */

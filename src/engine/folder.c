@@ -46,7 +46,7 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 
 	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
 	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext || sf->rules != e->rules)
+	    o->uidnext < sf->origin_uidnext)
 		return 0;
 	/* Where something is missing all has to be known. */
 	if (e->job->propagate_deletes &&
@@ -85,7 +85,8 @@ static unsigned scan_wants(const struct folder_work *w)
 	struct store_features f;
 
 	store_features(w->lane->destination, &f);
-	return STORE_WANT_FLAGS | (f.discards || folder_size_limit(w) ? STORE_WANT_SIZE : 0);
+	return STORE_WANT_FLAGS | (w->pair->labels ? STORE_WANT_LABELS : 0) |
+	       (f.discards || folder_size_limit(w) ? STORE_WANT_SIZE : 0);
 }
 
 /* A pair never seen before with nothing at the destination: every message will be copied, so
@@ -97,7 +98,7 @@ static bool may_be_eager(const struct folder_work *w)
 
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
-	       !p->map.shared && !f.discards && !folder_size_limit(w) &&
+	       !p->labels && !p->map.shared && !f.discards && !folder_size_limit(w) &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -223,6 +224,11 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	}
 	if (r == 1 && row.state == ROW_INTENT)
 		return note_intent(w, m, reterr); /* settled by adopt_intents() */
+	/* What was copied from here once stays known, whatever labels it gets. */
+	if (w->pair->labels && m->labels && labels_elsewhere(w->pair->labels, m->labels)) {
+		w->pair->skipped++;
+		return 0;
+	}
 	/* Looked for once more, and not sent again. */
 	if (r == 1 && row.state == ROW_HELD &&
 	    (row.attempts >= ATTEMPTS_MAX || held_is_same(e, w->pair, &row)) &&
@@ -456,13 +462,13 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 
 		sf->dest_seen = MAX_OF(sf->dest_seen, seen);
 	}
-	sf->dest_messages =
-		w->destination.status.messages + (uint32_t)(p->copied - w->copied_before);
-	sf->rules = w->lane->engine->rules;
+	sf->dest_messages = w->dest_doubt ? UINT32_MAX /* looked at again */
+					  : w->destination.status.messages +
+						    (uint32_t)(p->copied - w->copied_before);
 	/* What is held has its rows, and needs no listing to be remembered. */
-	p->complete_but =
+	p->absence.complete_but =
 		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
-	sf->complete = p->complete_but && p->gone.n == 0;
+	sf->complete = p->absence.complete_but && p->absence.gone.n == 0;
 	return save_folder(w, reterr);
 }
 

@@ -47,7 +47,7 @@ static size_t count_rewritten(const struct match_list *items)
 	size_t n = 0;
 
 	for (size_t i = 0; i < items->n; i++)
-		n += items->v[i].rewritten;
+		n += items->v[i].partner && items->v[i].how == MATCHED_REWRITTEN;
 	return n;
 }
 
@@ -201,7 +201,7 @@ static int match_intents(struct folder_work *w, struct match_list *items, uint32
 	if (r < 0)
 		return r;
 	match_by_fingerprint(items, &destination, MATCH_DOUBT);
-	r = read_digests(w, w->lane->destination, &destination, reterr);
+	r = read_digests(w, w->lane->destination, &destination, 0, reterr);
 	if (r < 0)
 		return r;
 	match_by_digest(items, &destination);

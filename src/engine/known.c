@@ -40,12 +40,49 @@ static int keep(void *userdata, const struct state_pair *p)
 		k->cap = cap;
 	}
 	v = &k->v[k->n++];
-	*v = (struct known_pair){.id = p->id, .retired = p->retired, .begun = p->begun};
+	*v = (struct known_pair){.id = p->id,
+				 .retired = p->retired,
+				 .begun = p->begun,
+				 .placed = *p->name != '\0'};
 	v->origin_raw = text_dup(p->origin);
 	v->destination_raw = text_dup(p->destination);
 	v->basis = text_dup(p->basis);
 	v->name = text_dup(*p->name ? p->name : p->destination);
 	return v->origin_raw && v->destination_raw && v->basis && v->name ? 0 : -ENOMEM;
+}
+
+/* The first record of this origin, or where it would be. */
+static size_t find_first(const struct known *k, const char *origin_raw)
+{
+	size_t low = 0, high = k->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(k->v[middle].origin_raw, origin_raw) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The newest one that counts. begun: only such as may have copied something. */
+static const struct known_pair *find_last(const struct known *k, const char *origin_raw,
+					  bool begun)
+{
+	const struct known_pair *last = NULL;
+
+	for (size_t i = find_first(k, origin_raw);
+	     i < k->n && strcmp(k->v[i].origin_raw, origin_raw) == 0; i++)
+		if (!k->v[i].retired && (k->v[i].begun || (!begun && k->v[i].placed)))
+			last = &k->v[i];
+	return last;
+}
+
+const struct known_pair *known_find(const struct known *k, const char *origin_raw)
+{
+	return find_last(k, origin_raw, true);
 }
 
 static int by_raw(const void *pa, const void *pb)
@@ -77,7 +114,21 @@ static const char *basis_of(const struct known_pair *k, const struct folder_rule
 	return *k->basis ? k->basis : rules->automap ? "automap" : "same";
 }
 
-/* What the map is told: the last place of each folder, where it still is one. */
+/* The name of a place that is still one: a folder that is gone is none. What was chosen and not
+ * begun stays chosen, or a run that ended in between would choose otherwise, by what it had
+ * made itself. */
+static const char *place_of(const struct known_pair *k, const struct folder **there, size_t n)
+{
+	const struct folder key = {.raw = k->destination_raw}, *pkey = &key;
+	const struct folder **f =
+		n ? bsearch(&pkey, there, n, sizeof(const struct folder *), by_raw) : NULL;
+
+	if (f)
+		return (*f)->name;
+	return k->placed && !k->begun ? k->name : NULL;
+}
+
+/* What the map is told: the last place of each folder. */
 static int tell_map(struct known *k, const struct folder_rules *rules,
 		    const struct folder_list *destination)
 {
@@ -86,18 +137,16 @@ static int tell_map(struct known *k, const struct folder_rules *rules,
 
 	k->for_map = calloc(k->n + 1, sizeof(*k->for_map));
 	for (size_t i = 0; there && k->for_map && i < k->n; i++) {
-		const struct folder key = {.raw = k->v[i].destination_raw}, *pkey = &key;
-		const struct folder **f;
+		const struct known_pair *v = &k->v[i];
+		const char *name = v == find_last(k, v->origin_raw, false)
+					   ? place_of(v, there, n_there)
+					   : NULL;
 
-		if (k->v[i].retired || !k->v[i].begun ||
-		    known_find(k, k->v[i].origin_raw) != &k->v[i])
-			continue;
-		f = n_there ? bsearch(&pkey, there, n_there, sizeof(*there), by_raw) : NULL;
-		if (f)
+		if (name)
 			k->for_map[k->n_for_map++] =
-				(struct map_known){.origin_raw = k->v[i].origin_raw,
-						   .destination = (*f)->name,
-						   .basis = basis_of(&k->v[i], rules)};
+				(struct map_known){.origin_raw = v->origin_raw,
+						   .destination = name,
+						   .basis = basis_of(v, rules)};
 	}
 	free(there);
 	return there && k->for_map ? 0 : -ENOMEM;
@@ -111,33 +160,6 @@ int known_read(struct engine *e, const struct folder_list *destination, struct k
 	if (r == 0 && tell_map(ret, &e->job->folders, destination) < 0)
 		r = mm_err_oom(reterr);
 	return r;
-}
-
-/* The first record of this origin, or where it would be. */
-static size_t find_first(const struct known *k, const char *origin_raw)
-{
-	size_t low = 0, high = k->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(k->v[middle].origin_raw, origin_raw) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-const struct known_pair *known_find(const struct known *k, const char *origin_raw)
-{
-	const struct known_pair *last = NULL;
-
-	for (size_t i = find_first(k, origin_raw);
-	     i < k->n && strcmp(k->v[i].origin_raw, origin_raw) == 0; i++)
-		if (!k->v[i].retired && k->v[i].begun)
-			last = &k->v[i];
-	return last;
 }
 
 /* ---- comparing ---- */
@@ -247,7 +269,7 @@ static bool is_placed(const struct known *k, const struct pair *p)
 	return found;
 }
 
-int known_write(struct engine *e, const struct known *k, struct mm_err *reterr)
+int known_write(struct engine *e, const struct known *k, bool renamed, struct mm_err *reterr)
 {
 	bool begun = false;
 	int r = 0;
@@ -255,7 +277,7 @@ int known_write(struct engine *e, const struct known *k, struct mm_err *reterr)
 	for (size_t i = 0; r == 0 && i < e->n_pairs; i++) {
 		const struct pair *p = &e->pairs[i];
 
-		if (p->place == PAIR_DONE || is_placed(k, p))
+		if (p->place == PAIR_DONE || (renamed ? !p->renamed : is_placed(k, p)))
 			continue;
 		if (!begun)
 			r = state_begin(e->state, reterr);

@@ -12,6 +12,7 @@ struct known_pair {
 	char *basis; /* "": of a version without rules */
 	char *name;  /* of the destination, for people */
 	bool retired, begun;
+	bool placed; /* chosen for good, and perhaps not made yet */
 };
 
 struct known {
@@ -38,7 +39,8 @@ enum known_verdict known_judge(const struct known *k, const struct folder_rules 
 			       const struct pair *p, const struct known_pair **ret);
 /* Folders that the configuration has moved end the run, unless that is confirmed. */
 int known_check(struct engine *e, const struct known *k, struct mm_err *reterr);
-/* Remember where all pairs go. */
-int known_write(struct engine *e, const struct known *k, struct mm_err *reterr);
+/* Remember where all pairs go, before anything is made there; or those alone that had to be
+ * made under another name. */
+int known_write(struct engine *e, const struct known *k, bool renamed, struct mm_err *reterr);
 
 #endif

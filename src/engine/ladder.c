@@ -157,7 +157,7 @@ static int set_repaired(struct transfer *t, struct item *it, unsigned repairs)
 	if (r == 0)
 		r = message_digest(body, new.digest);
 	if (r == 0)
-		r = fingerprint_body(body, t->engine->job->match, &new.fingerprint);
+		r = fingerprint_body(body, &new.fingerprint);
 	if (r < 0)
 		return r;
 	if (!it->original.has_digest) {

@@ -203,7 +203,8 @@ void pairs_free(struct pair *v, size_t n)
 		free(v[i].destination);
 		free(v[i].origin_raw);
 		free(v[i].destination_raw);
-		seqset_done(&v[i].gone);
+		seqset_done(&v[i].absence.gone);
+		seqset_done(&v[i].absence.removing);
 		free(v[i].map.by);
 		free(v[i].map.basis);
 		free(v[i].note);
@@ -232,10 +233,14 @@ int engine_map(const struct job *job, const struct engine_sides *sides,
 	       void (*each)(void *userdata, const struct engine_place *p),
 	       void (*note)(void *userdata, const char *text), void *userdata)
 {
+	_cleanup_(label_set_done) struct label_set labels = {0};
 	_cleanup_(map_done) struct map m = {0};
+	size_t all = 0;
 	int r;
 
 	r = map_folders(&job->folders, sides, NULL, 0, &m);
+	if (r == 0)
+		r = labels_plan(sides, &m, &labels, &all);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < m.n_pairs; i++) {
@@ -245,6 +250,7 @@ int engine_map(const struct job *job, const struct engine_sides *sides,
 			.destination = p->destination,
 			.by = p->map.by,
 			.shared = p->map.shared,
+			.rest = i == all && labels.names.n > 0,
 			.at_origin = &p->origin_status,
 			.at_destination = p->exists ? &p->destination_status : NULL,
 			.refused = p->error.code ? &p->error : NULL,

@@ -94,6 +94,9 @@ int mapper_omits(const struct mapper *m, const struct folder *f, enum engine_omi
 	/* INBOX is nothing that people subscribe to. */
 	if (rules->subscribed_only && !f->subscribed && strcmp(f->name, "INBOX") != 0)
 		return told(ENGINE_OMIT_NOT_SUBSCRIBED, why, by, text_dup("not subscribed"));
+	if (labels_omit(m->sides, rules, f))
+		return told(ENGINE_OMIT_VIEW, why, by,
+			    text_dup("a view of mail in other folders"));
 	r = is_not_mail(m, f, role);
 	if (r > 0)
 		return told(ENGINE_OMIT_NOT_MAIL, why, by, text_dup("holds no mail"));
@@ -203,6 +206,8 @@ static int by_automap(const struct mapper *m, const struct folder *f, struct cho
 		result->guess = found->by == ROLE_BY_GUESS;
 		if (f->name[octets] == '\0' && m->makes[found->role])
 			result->role = found->role;
+		if (f->name[octets] == '\0' && m->kept[found->role])
+			c->rule = ENGINE_RULE_KEPT;
 	}
 	return 1;
 }
@@ -237,10 +242,9 @@ static int keep(const struct mapper *m, const struct folder *f, struct choice *c
 {
 	const char *known = mapper_known(m, f->raw, c->basis);
 
-	if (!known || strcmp(known, c->name) == 0)
+	if (!known || (c->rule != ENGINE_RULE_KEPT && strcmp(known, c->name) == 0))
 		return 0;
 	c->rule = ENGINE_RULE_KEPT;
-	result->role = ROLE_NONE;
 	result->guess = false;
 	return text_set(&c->name, known) < 0 || text_set(&c->by, "as before") < 0 ? -ENOMEM : 0;
 }

@@ -33,6 +33,7 @@ struct mapper {
 	bool automap;            /* what no other rule decides */
 	bool ungmail;            /* the origin is Gmail, and the destination is not */
 	char *targets[ROLE_N];   /* of the origin's folder that has the role */
+	bool kept[ROLE_N];       /* that is where an earlier run has put it */
 	bool makes[ROLE_N];      /* nothing is there that has the role */
 	struct map_there *there; /* by key */
 	size_t n_there;

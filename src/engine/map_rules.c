@@ -210,7 +210,7 @@ static int find_target(struct mapper *m, size_t i)
 	const struct folder *f = &m->sides->origin->v[i];
 	enum folder_role role = m->origin_roles[i].role;
 	bool guess = m->origin_roles[i].by == ROLE_BY_GUESS;
-	const char *name = mapper_known(m, f->raw, MAP_BASIS_AUTOMAP);
+	const char *known = mapper_known(m, f->raw, MAP_BASIS_AUTOMAP), *name = NULL;
 	int r = 0;
 
 	for (size_t d = 0; !name && d < there->n; d++)
@@ -223,7 +223,10 @@ static int find_target(struct mapper *m, size_t i)
 		return r;
 	if (!name)
 		name = f->name + (m->ungmail ? gmail_prefix(f->name) : 0);
-	return text_set(&m->targets[role], name);
+	/* A role that moved moves no mail, nor the folders below it. */
+	m->kept[role] = known && strcmp(known, name) != 0;
+	m->makes[role] = m->makes[role] && !m->kept[role];
+	return text_set(&m->targets[role], m->kept[role] ? known : name);
 }
 
 static bool is_gmail(const struct folder_list *l)

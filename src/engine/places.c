@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Several origin folders may go to one destination. Each has rows of its own; who owns a
- * message there is asked of all of them (state_owns), only one of them is worked on at a time,
- * and what one of them has in doubt no other one takes for its own. */
+ * message there is asked of all of them (state_owns), and only one of them is worked on at a
+ * time: first those with uploads in doubt, which no other one must take for its own. */
 #include <mailmig/text.h>
 #include <string.h>
 
@@ -43,6 +43,23 @@ int pairs_group(struct pair *v, size_t n)
 	}
 	free(order);
 	return 0;
+}
+
+void pair_set_doubt(struct pair *p, bool in_doubt)
+{
+	in_doubt = in_doubt && p->map.shared;
+	if (in_doubt == p->in_doubt)
+		return;
+	p->in_doubt = in_doubt;
+	if (in_doubt)
+		p->first->n_in_doubt++;
+	else
+		p->first->n_in_doubt--;
+}
+
+bool pair_is_free(const struct pair *p)
+{
+	return !p->first->busy && (p->in_doubt || p->first->n_in_doubt == 0);
 }
 
 void pairs_renewed(struct engine *e, const struct pair *p, uint32_t uidvalidity)

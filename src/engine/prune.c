@@ -31,27 +31,17 @@ static int note_row(void *userdata, const struct state_row *row)
 
 	switch (absence_row(row, seqset_contains(&n->work->told, row->uid))) {
 	case ABSENCE_DUE:
-		p->absence.gone++;
-		p->absence.known++;
-		return seqset_add(&p->gone, row->uid, row->uid);
+		p->absence.view.gone++;
+		p->absence.view.known++;
+		return seqset_add(&p->absence.gone, row->uid, row->uid);
 	case ABSENCE_PRESENT: /* what has just come says nothing of what was there */
-		p->absence.known += !seqset_contains(&n->work->fresh, row->uid);
+		p->absence.view.known += !seqset_contains(&n->work->fresh, row->uid);
 		break;
 	case ABSENCE_LEFT:
 	case ABSENCE_OF_NO_ACCOUNT:
 		break;
 	}
 	return 0;
-}
-
-/* Nothing is known of whose message is whose where two folders of the origin meet. */
-static bool is_shared(const struct engine *e, const struct pair *p)
-{
-	for (size_t i = 0; i < e->n_pairs; i++)
-		if (&e->pairs[i] != p &&
-		    strcmp(e->pairs[i].destination_raw, p->destination_raw) == 0)
-			return true;
-	return false;
 }
 
 int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr)
@@ -63,9 +53,10 @@ int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	uint64_t told = seqset_count(&w->told);
 	int r;
 
-	seqset_reset(&p->gone);
-	p->absence = (struct absence_view){.present = told};
-	if (!e->job->propagate_deletes || w->eager || is_shared(e, p))
+	seqset_reset(&p->absence.gone);
+	p->absence.view = (struct absence_view){.present = told};
+	/* Where two folders of the origin meet absence in one says nothing. */
+	if (!e->job->propagate_deletes || w->eager || p->map.shared)
 		return 0;
 	if (since != 0 || w->narrowed || told < now->messages) {
 		w->incomplete =
@@ -73,7 +64,7 @@ int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 			absence_may_be(p->sf.origin_messages, p->sf.origin_uidnext, now);
 		return 0;
 	}
-	p->look = (struct absence_look){
+	p->absence.look = (struct absence_look){
 		.uidvalidity = now->uidvalidity, .uidnext = now->uidnext, .listed = told};
 	r = state_each(e->state, p->sf.id, -1, note_row, &n, reterr);
 	return r == -ENOMEM ? mm_err_oom(reterr) : r;
@@ -94,7 +85,7 @@ static void tell_braked(struct engine *e, const char *folder, const char *text)
 
 static void tell_folder(struct engine *e, const struct pair *p, enum absence_verdict v)
 {
-	unsigned long long gone = p->absence.gone, known = p->absence.known;
+	unsigned long long gone = p->absence.view.gone, known = p->absence.view.known;
 	char text[200];
 
 	if (v == ABSENCE_EMPTY)
@@ -119,10 +110,10 @@ static void brake(struct engine *e)
 
 	for (size_t i = 0; i < e->n_pairs; i++) {
 		struct pair *p = &e->pairs[i];
-		enum absence_verdict v = absence_judge(e->job, &p->absence);
+		enum absence_verdict v = absence_judge(e->job, &p->absence.view);
 
-		gone += p->absence.gone;
-		folders += p->absence.gone > 0;
+		gone += p->absence.view.gone;
+		folders += p->absence.view.gone > 0;
 		if (absence_is_braked(v))
 			tell_folder(e, p, v);
 	}
@@ -182,6 +173,7 @@ struct due {
 	uint8_t digest[MESSAGE_DIGEST_OCTETS];
 	bool there, same; /* at the destination; with our octets */
 	bool still;       /* after it was removed */
+	bool asked;       /* it was in an earlier session of this run */
 };
 
 struct chunk {
@@ -241,7 +233,10 @@ static int recall(struct folder_work *w, const struct seqset *uids, struct chunk
 		if (r == 0 || absence_row(&row, false) != ABSENCE_DUE ||
 		    row.uidvalidity != w->destination.status.uidvalidity)
 			continue;
-		c->v[c->n] = (struct due){.uid = row.uid, .dest_uid = row.dest_uid};
+		c->v[c->n] = (struct due){
+			.uid = row.uid,
+			.dest_uid = row.dest_uid,
+			.asked = seqset_contains(&w->pair->absence.removing, row.dest_uid)};
 		memcpy(c->v[c->n++].digest, row.digest, sizeof(row.digest));
 	}
 	return 0;
@@ -268,7 +263,7 @@ static int look(struct folder_work *w, const struct seqset *uids, struct chunk *
 	r = read_each(w, l->origin, uids, STORE_WANT_FLAGS, note_seen, c, reterr);
 	if (r < 0)
 		return r;
-	if (!absence_is_confirmed(&w->pair->look, &w->origin.status, c->seen)) {
+	if (!absence_is_confirmed(&w->pair->absence.look, &w->origin.status, c->seen)) {
 		mm_err_set(reterr, MM_SCOPE_FOLDER, MM_RETRY_LATER, -EPROTO,
 			   "%s: folder \"%s\" has messages that were not listed before; "
 			   "nothing is deleted for it",
@@ -299,6 +294,9 @@ static int removal(struct folder_work *w, struct chunk *c, struct mm_err *reterr
 		return 0;
 	mm_debug("%s: folder \"%s\": UIDs %s are to be removed", store_label(d),
 		 w->pair->destination, buf_str(&text));
+	for (size_t i = 0; i < ours.n; i++)
+		if (seqset_add(&w->pair->absence.removing, ours.r[i].first, ours.r[i].last) < 0)
+			return mm_err_oom(reterr);
 	r = store_remove(d, &ours, reterr);
 	if (r < 0)
 		return r;
@@ -327,11 +325,11 @@ static int forget(struct folder_work *w, const struct chunk *c, bool last,
 			all = false;
 			continue;
 		}
-		removed += d->same && !d->still;
+		removed += d->there ? d->same && !d->still : d->asked;
 		r = state_delete(e->state, sf.id, d->uid, reterr);
 	}
 	sf.dest_messages -= MIN_OF(sf.dest_messages, removed);
-	sf.complete = last && all && w->pair->complete_but;
+	sf.complete = last && all && w->pair->absence.complete_but;
 	if (r == 0)
 		r = state_folder_put(e->state, &sf, reterr);
 	if (r == 0)
@@ -352,7 +350,7 @@ static void count(struct folder_work *w, const struct chunk *c, struct told *t)
 	for (size_t i = 0; i < c->n; i++) {
 		const struct due *d = &c->v[i];
 
-		t->deleted += d->same && (!d->still || c->marked);
+		t->deleted += d->there ? d->same && (!d->still || c->marked) : d->asked;
 		t->still += d->same && d->still && !c->marked;
 		t->others += d->there && !d->same;
 	}
@@ -365,7 +363,7 @@ static int tell(struct folder_work *w, const struct told *t, struct mm_err *rete
 	const char *label = store_label(w->lane->destination), *name = w->pair->destination;
 	struct engine *e = w->lane->engine;
 
-	w->pair->deleted += t->deleted;
+	w->pair->absence.deleted += t->deleted;
 	if (t->deleted > 0 && t->marked)
 		engine_note(e, LOG_WARNING,
 			    "folder \"%s\": %llu messages are gone at the origin; they are "
@@ -428,8 +426,9 @@ static int prune_folder(struct folder_work *w, struct mm_err *reterr)
 	struct mm_err ignored;
 	int r;
 
-	for (size_t i = 0; i < w->pair->gone.n; i++)
-		if (seqset_add(&left, w->pair->gone.r[i].first, w->pair->gone.r[i].last) < 0)
+	for (size_t i = 0; i < w->pair->absence.gone.n; i++)
+		if (seqset_add(&left, w->pair->absence.gone.r[i].first,
+			       w->pair->absence.gone.r[i].last) < 0)
 			return mm_err_oom(reterr);
 	r = enter(w, reterr);
 	while (r == 0 && left.n > 0) {
@@ -483,7 +482,7 @@ static int prune_pair(struct lane *l, struct pair *p, struct mm_err *reterr)
 		*reterr = err;
 		return r;
 	}
-	seqset_reset(&p->gone);
+	seqset_reset(&p->absence.gone);
 	if (r == 0)
 		return 0;
 	lane_close(l); /* commands of this folder may still be in flight */
@@ -496,7 +495,7 @@ static int prune_pairs(struct lane *l, struct mm_err *reterr)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < e->n_pairs; i++)
-		while (e->pairs[i].gone.n > 0 &&
+		while (e->pairs[i].absence.gone.n > 0 &&
 		       (r = prune_pair(l, &e->pairs[i], reterr)) < 0) {
 			r = lane_try_again(l, reterr);
 			if (r < 0)
@@ -517,7 +516,7 @@ static void tell_obstacle(struct engine *e, uint64_t gone, const char *why)
 static void count_gone(struct engine *e)
 {
 	for (size_t i = 0; i < e->n_pairs; i++)
-		e->pairs[i].deleted = e->pairs[i].absence.gone;
+		e->pairs[i].absence.deleted = e->pairs[i].absence.view.gone;
 }
 
 int prune(struct engine *e, struct mm_err *reterr)
@@ -529,7 +528,7 @@ int prune(struct engine *e, struct mm_err *reterr)
 	int r;
 
 	for (size_t i = 0; i < e->n_pairs; i++) {
-		gone += e->pairs[i].absence.gone;
+		gone += e->pairs[i].absence.view.gone;
 		run.failed += e->pairs[i].failed;
 	}
 	if (gone == 0)

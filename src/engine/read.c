@@ -73,6 +73,10 @@ int keep_message(void *userdata, struct message *m, struct mm_err *reterr)
 	it->uid = m->uid;
 	it->size = m->size;
 	it->fingerprint = m->fingerprint;
+	it->id = m->witness.id;
+	it->rest = m->witness.rest;
+	it->says = m->witness.says;
+	it->certain = m->witness.certain;
 	it->date = message_date(m->date);
 	it->flags = STEAL(m->flags);
 	return 0;
@@ -84,12 +88,13 @@ static int keep_digest(void *userdata, struct message *m, struct mm_err *reterr)
 
 	if (it) {
 		memcpy(it->digest, m->digest, sizeof(it->digest));
+		memcpy(it->text, m->text, sizeof(it->text));
 		it->has_digest = true;
 	}
 	return 0;
 }
 
-int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
+int read_digests(struct folder_work *w, struct store *s, struct match_list *l, unsigned more,
 		 struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset uids = {0};
@@ -98,5 +103,5 @@ int read_digests(struct folder_work *w, struct store *s, struct match_list *l,
 		if (l->v[i].doubtful && !l->v[i].has_digest &&
 		    seqset_add(&uids, l->v[i].uid, l->v[i].uid) < 0)
 			return mm_err_oom(reterr);
-	return read_each(w, s, &uids, STORE_WANT_DIGEST, keep_digest, l, reterr);
+	return read_each(w, s, &uids, STORE_WANT_DIGEST | more, keep_digest, l, reterr);
 }

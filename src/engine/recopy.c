@@ -44,6 +44,8 @@ static int list_destination(struct folder_work *w, struct seqset *there, struct 
 	r = store_read_range(d, 1, 0, STORE_WANT_FLAGS, 0, reterr);
 	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
 		r = seqset_add(there, m.uid, m.uid) < 0 ? mm_err_oom(reterr) : 0;
+		/* Where SELECT tells no UIDNEXT (Courier). */
+		w->watermark = MAX_OF(w->watermark, m.uid + 1);
 		message_done(&m);
 		if (r == 0)
 			r = engine_border(w->lane->engine, reterr);
@@ -136,7 +138,7 @@ static int judge(struct folder_work *w, struct missing *m, struct mm_err *reterr
 	if (verdict == ABSENCE_NONE)
 		return 0;
 	if (absence_is_braked(verdict)) {
-		w->incomplete = true;
+		w->incomplete = w->dest_doubt = true;
 		tell_braked(w, &v);
 		return 0;
 	}
@@ -144,7 +146,7 @@ static int judge(struct folder_work *w, struct missing *m, struct mm_err *reterr
 	if (r < 0)
 		return r;
 	if (m->seen) {
-		w->incomplete = true;
+		w->incomplete = w->dest_doubt = true;
 		engine_note(w->lane->engine, LOG_WARNING,
 			    "folder \"%s\": the destination did not list messages that it has; "
 			    "nothing is copied again",
@@ -167,7 +169,7 @@ int recopy_forget(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (w->eager || !recopy_is_due(e, w->pair, &w->destination.status))
 		return 0;
 	if (since != 0) { /* just now: the next run asks the origin for all of it */
-		w->incomplete = true;
+		w->incomplete = w->dest_doubt = true;
 		return 0;
 	}
 	r = list_destination(w, &m.there, reterr);

@@ -173,7 +173,7 @@ static int complete_digests(struct folder_work *w, struct match_list *rows,
 		it->doubtful = true;
 	}
 	match_sort(&copies);
-	r = read_digests(w, w->lane->destination, &copies, reterr);
+	r = read_digests(w, w->lane->destination, &copies, 0, reterr);
 	for (size_t i = 0; r == 0 && i < rows->n; i++) {
 		struct match_item *it = &rows->v[i];
 		const struct match_item *copy = match_find(&copies, it->dest_uid);
@@ -255,7 +255,7 @@ int renumber_recall(struct folder_work *w, struct mm_err *reterr)
 		return r;
 	/* Two versions of a draft have one Message-ID: the same server says the same size. */
 	match_by_fingerprint(&fresh, &old, MATCH_TRUST_SIZE);
-	r = read_digests(w, w->lane->origin, &fresh, reterr);
+	r = read_digests(w, w->lane->origin, &fresh, 0, reterr);
 	if (r == 0)
 		r = complete_digests(w, &old, reterr);
 	if (r < 0)
@@ -312,7 +312,7 @@ static int match_copies(struct folder_work *w, const struct old_rows *rows,
 	if (r < 0)
 		return r;
 	match_by_fingerprint(old, copies, MATCH_TRUST);
-	r = read_digests(w, w->lane->destination, copies, reterr);
+	r = read_digests(w, w->lane->destination, copies, 0, reterr);
 	if (r < 0)
 		return r;
 	match_by_digest(old, copies);

@@ -39,8 +39,11 @@ static int add_need(struct engine *e, const struct pair *p, struct need *n,
 /* Somebody else's mail in the folder may be what is to be copied: only a look would tell. */
 static bool is_certain(const struct pair *p)
 {
-	return !p->exists || p->sf.origin_uidvalidity != 0 ||
-	       (p->destination_status.known && p->destination_status.messages == 0);
+	/* Of all mail only what is in no other folder. */
+	return p->labels ? false
+			 : !p->exists || p->sf.origin_uidvalidity != 0 ||
+				   (p->destination_status.known &&
+				    p->destination_status.messages == 0);
 }
 
 /* What has to be copied at least. */

@@ -51,6 +51,7 @@ struct engine *engine_free(struct engine *e)
 		store_link_free(e->lanes[i].link);
 	}
 	pairs_free(e->pairs, e->n_pairs);
+	label_set_done(&e->labels);
 	map_omitted_free(e->omitted, e->n_omitted);
 	throttle_done(e);
 	state_close(e->state);
@@ -290,7 +291,7 @@ static void report_folder(struct engine *e, const struct pair *p)
 		.skipped = p->skipped,
 		.failed = p->failed,
 		.flags_updated = p->flags_updated,
-		.deleted = p->deleted,
+		.deleted = p->absence.deleted,
 		.bytes = p->bytes,
 		.bytes_total = p->origin_status.bytes,
 		.created = !p->exists,
@@ -339,7 +340,7 @@ static void sum_up(struct engine *e, struct run_summary *s)
 		s->skipped += p->skipped;
 		s->failed += p->failed;
 		s->flags_updated += p->flags_updated;
-		s->deleted += p->deleted;
+		s->deleted += p->absence.deleted;
 		s->bytes += p->bytes;
 		report_folder(e, p);
 	}
@@ -377,8 +378,8 @@ static void conclude(struct engine *e, struct run_summary *s, int r, struct mm_e
 		else if (!is_told(s, err->text))
 			(void)run_summary_add_error(s, NULL, 0, err->cls, err->text,
 						    err->advice);
-	} else if (atomic_load(&e->braked)) {
-		s->result = RUN_PARTIAL;
+	} else if (atomic_load(&e->braked)) { /* what was copied stays */
+		s->result = RUN_FAILED;
 		s->exit_code = mm_class_exit_code(MM_CLASS_SAFETY);
 	} else if (e->n_errors > 0 || s->failed > 0) {
 		s->result = RUN_PARTIAL;

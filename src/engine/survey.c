@@ -144,6 +144,23 @@ static int recall_all(struct lane *l, struct mm_err *reterr)
 	return r;
 }
 
+/* Which of those that share a destination have something to find there first. */
+static int find_doubts(struct engine *e, struct mm_err *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < e->n_pairs; i++) {
+		struct pair *p = &e->pairs[i];
+		uint64_t n = 0;
+
+		if (!p->map.shared || p->place == PAIR_DONE)
+			continue;
+		r = state_count(e->state, p->sf.id, ROW_INTENT, &n, reterr);
+		pair_set_doubt(p, n > 0);
+	}
+	return r;
+}
+
 /* Folders that could be made only under another name. */
 static int recall_renamed(struct lane *l, struct mm_err *reterr)
 {
@@ -171,10 +188,12 @@ static int map(struct lane *l, const struct folder_list *origin,
 	_cleanup_(map_done) struct map map = {0};
 	struct engine *e = l->engine;
 	struct store_features f;
+	size_t all = 0;
 	int r;
 
 	store_features(l->origin, &f);
 	sides.origin_not_mail = f.server == FOLDER_SERVER_EXCHANGE;
+	sides.origin_labels = f.labels;
 	store_features(l->destination, &f);
 	sides.destination_ignores_case = folder_server_ignores_case(f.server);
 	r = known_read(e, destination, known, reterr);
@@ -186,8 +205,13 @@ static int map(struct lane *l, const struct folder_list *origin,
 			   "a rule of folders.include, exclude or rewrite is wrong");
 		return mm_err_class(reterr, MM_CLASS_CONFIG, "mailmigd --check tells which");
 	}
+	if (r == 0)
+		r = labels_plan(&sides, &map, &e->labels, &all);
 	if (r < 0)
 		return mm_err_oom(reterr);
+	/* Without another folder it is only a folder. */
+	if (all < map.n_pairs && e->labels.names.n > 0)
+		map.pairs[all].labels = &e->labels;
 	for (size_t i = 0; i < map.notes.n; i++)
 		engine_note(e, LOG_WARNING, "%s", map.notes.v[i]);
 	e->pairs = STEAL(map.pairs);
@@ -227,11 +251,15 @@ static int look(struct lane *l, struct mm_err *reterr)
 	if (r == 0)
 		r = room_check(l, reterr);
 	if (r == 0)
+		r = known_write(e, &known, false, reterr);
+	if (r == 0)
 		r = make_missing(l, reterr);
 	if (r == 0)
 		r = recall_renamed(l, reterr);
 	if (r == 0)
-		r = known_write(e, &known, reterr);
+		r = known_write(e, &known, true, reterr);
+	if (r == 0)
+		r = find_doubts(e, reterr);
 	return r;
 }
 
@@ -239,6 +267,7 @@ static int look(struct lane *l, struct mm_err *reterr)
 static void forget(struct engine *e)
 {
 	pairs_free(e->pairs, e->n_pairs);
+	label_set_done(&e->labels);
 	e->pairs = NULL;
 	e->n_pairs = 0;
 	map_omitted_free(e->omitted, e->n_omitted);

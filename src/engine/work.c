@@ -25,7 +25,7 @@ static struct pair *take(struct lane *l)
 			struct pair *p = &e->pairs[i];
 
 			taken = taken || p->place == PAIR_TAKEN;
-			if (p->place != PAIR_QUEUED || p->first->busy)
+			if (p->place != PAIR_QUEUED || !pair_is_free(p))
 				continue;
 			if (p->not_before_usec > now)
 				soonest = MIN_OF(soonest, p->not_before_usec);
@@ -68,6 +68,7 @@ static void give_back(struct lane *l, struct pair *p, bool done)
 	(void)pthread_mutex_lock(&e->lock);
 	p->place = done ? PAIR_DONE : PAIR_QUEUED;
 	p->first->busy = false;
+	pair_set_doubt(p, !done);
 	(void)pthread_cond_broadcast(&e->changed);
 	(void)pthread_mutex_unlock(&e->lock);
 }

@@ -47,6 +47,16 @@ static bool wants_bodies(struct imap *c)
 	return fetch && (fetch->want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST));
 }
 
+int imap_text_begin(struct imap *c, bool wanted)
+{
+	int r = 0;
+
+	c->text_wanted = wanted;
+	if (wanted && !c->text)
+		r = message_text_new(&c->text);
+	return r == 0 && wanted ? message_text_begin(c->text) : r;
+}
+
 /* A body begins: where its octets go depends on the oldest fetch in flight. */
 static int body_begin(struct imap *c, struct mm_err *reterr)
 {
@@ -59,6 +69,8 @@ static int body_begin(struct imap *c, struct mm_err *reterr)
 	if (!c->md)
 		c->md = EVP_MD_CTX_new();
 	if (!c->md || EVP_DigestInit_ex(c->md, EVP_sha256(), NULL) != 1)
+		return mm_err_oom(reterr);
+	if (imap_text_begin(c, fetch && (fetch->want & IMAP_WANT_TEXT)) < 0)
 		return mm_err_oom(reterr);
 	if (!fetch || !(fetch->want & IMAP_WANT_BODY))
 		return 0;
@@ -74,7 +86,8 @@ static int body_data(struct imap *c, struct mm_err *reterr)
 
 	if (v != IMAP_GO_ON)
 		return over_budget(c, v, "reading a message", reterr);
-	if (EVP_DigestUpdate(c->md, c->framer.data, c->framer.n) != 1)
+	if (EVP_DigestUpdate(c->md, c->framer.data, c->framer.n) != 1 ||
+	    (c->text_wanted && message_text_add(c->text, c->framer.data, c->framer.n) < 0))
 		return mm_err_oom(reterr);
 	if (c->body)
 		r = spool_write(c->body, c->framer.data, c->framer.n);

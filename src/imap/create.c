@@ -38,7 +38,9 @@ static int end_create(struct imap *c, struct imap_cmd *cmd, struct imap_make *m,
 	if (r < 0)
 		return r;
 	m->error = (struct mm_err){0};
-	m->existed = cmd->status != IMAP_OK && strcasecmp(cmd->code, "ALREADYEXISTS") == 0;
+	/* Not every server has the code of RFC 5530. */
+	m->existed = cmd->status != IMAP_OK && (strcasecmp(cmd->code, "ALREADYEXISTS") == 0 ||
+						strcasestr(cmd->text, "already exist"));
 	if (cmd->status != IMAP_OK && !m->existed) {
 		(void)utf7_decode(m->raw, strlen(m->raw), &name); /* only for the words */
 		snprintf(what, sizeof(what), "cannot create folder \"%s\"",

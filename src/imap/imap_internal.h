@@ -88,6 +88,8 @@ struct imap {
 
 	/* the body that is arriving */
 	EVP_MD_CTX *md;
+	struct message_text *text; /* where its digest is wanted */
+	bool text_wanted;
 	struct spool *body;
 	uint64_t body_size;
 	bool body_complete;
@@ -114,6 +116,8 @@ void imap_cmd_end(struct imap *c);
 
 /* ---- conn.c ---- */
 
+/* A body begins, of whose text the digest is wanted, or not. 0 or -ENOMEM. */
+int imap_text_begin(struct imap *c, bool wanted);
 /* Read one response and give it its general meaning. 0 or -errno. */
 int imap_read(struct imap *c, const char *what, struct imap_resp *ret, struct mm_err *reterr);
 

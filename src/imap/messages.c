@@ -11,6 +11,18 @@
 
 /* ---- FETCH ---- */
 
+/* Those of a fingerprint, enum match_by. */
+#define FINGERPRINT_FIELDS MATCH_DEFAULT
+
+/* The header fields that are asked for: enum match_by; 0: none. */
+static unsigned header_fields(const struct imap *c, unsigned want)
+{
+	if (want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST))
+		return 0;
+	return (want & IMAP_WANT_FINGERPRINT ? FINGERPRINT_FIELDS : 0) |
+	       (want & IMAP_WANT_WITNESS ? c->match & MATCH_HEADER : 0);
+}
+
 /* Some servers (Courier) show a session what it has put into its folder itself only after a
  * command in whose answer they may tell of new messages. UID FETCH is none. */
 static int show_what_came(struct imap *c, struct mm_err *reterr)
@@ -29,17 +41,19 @@ static int show_what_came(struct imap *c, struct mm_err *reterr)
 	return 0;
 }
 
-#define HEADER_FIELDS "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM SUBJECT)]"
-
 int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t changed_since,
 		     struct mm_err *reterr)
 {
 	bool body = want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST);
+	unsigned fields = header_fields(c, want);
+	_cleanup_(buf_done) struct buf names = {0};
 	int r = show_what_came(c, reterr);
 	struct imap_cmd *cmd = r < 0 ? NULL : imap_cmd_begin(c, VERB_FETCH, "FETCH", reterr);
 
 	if (!cmd)
 		return -ENOBUFS;
+	if (witness_fields(fields, &names) < 0)
+		return mm_err_oom(reterr);
 	cmd->want = want;
 	imap_put(c, "UID FETCH %s (UID", set);
 	if (want & IMAP_WANT_FLAGS)
@@ -48,10 +62,12 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 		imap_put(c, " RFC822.SIZE");
 	if (want & IMAP_WANT_DATE)
 		imap_put(c, " INTERNALDATE");
+	if (want & IMAP_WANT_LABELS)
+		imap_put(c, " X-GM-LABELS");
 	if (body)
 		imap_put(c, " BODY.PEEK[]");
-	else if (want & IMAP_WANT_FINGERPRINT)
-		imap_put(c, " " HEADER_FIELDS);
+	else if (fields)
+		imap_put(c, " BODY.PEEK[HEADER.FIELDS (%s)]", buf_str(&names));
 	imap_put(c, ")");
 	if (changed_since)
 		imap_put(c, " (CHANGEDSINCE %llu)", (unsigned long long)changed_since);
@@ -72,13 +88,15 @@ size_t imap_fetches(const struct imap *c)
 }
 
 /* A body that came as a quoted string: short and legal. */
-static int quoted_body(struct imap *c, const struct imap_fetch *f, bool keep)
+static int quoted_body(struct imap *c, const struct imap_fetch *f, bool keep, bool text)
 {
 	int r = 0;
 
 	c->body = spool_unref(c->body);
 	c->body_size = f->body.n;
-	if (EVP_Digest(f->body.p, f->body.n, c->digest, NULL, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(f->body.p, f->body.n, c->digest, NULL, EVP_sha256(), NULL) != 1 ||
+	    imap_text_begin(c, text) < 0 ||
+	    (text && message_text_add(c->text, f->body.p, f->body.n) < 0))
 		return -ENOMEM;
 	if (keep)
 		r = spool_new(c->pool, f->body.n, &c->body);
@@ -98,31 +116,73 @@ static int take_body(struct imap *c, const struct imap_fetch *f, unsigned want,
 	if (!f->body.external)
 		c->body_complete = false;
 	if (!f->body.external && f->body.p)
-		r = quoted_body(c, f, keep);
+		r = quoted_body(c, f, keep, want & IMAP_WANT_TEXT);
 	if (r < 0)
 		return r;
-	if (!c->body_complete || (keep && !c->body))
+	if (!c->body_complete || (keep && !c->body) ||
+	    ((want & IMAP_WANT_TEXT) && !c->text_wanted))
 		return 0; /* NIL: not told */
 
 	c->body_complete = false;
 	memcpy(m->digest, c->digest, sizeof(m->digest));
 	m->has_digest = true;
 	m->size = c->body_size;
-	if (keep) {
+	if (want & IMAP_WANT_TEXT)
+		r = message_text_end(c->text, m->text);
+	if (r == 0 && keep) {
 		m->body = STEAL(c->body);
-		r = fingerprint_body(m->body, c->match, &m->fingerprint);
+		r = fingerprint_body(m->body, &m->fingerprint);
 		m->has_fingerprint = r == 0;
 	}
 	return r;
 }
 
+/* Where no field was asked for, none is a witness. */
+static int take_header(const struct imap *c, const struct imap_fetch *f, unsigned want,
+		       struct message *m)
+{
+	int r = 0;
+
+	if ((want & IMAP_WANT_FINGERPRINT) && f->header.p) {
+		r = fingerprint_header(f->header.p, f->header.n, &m->fingerprint);
+		m->has_fingerprint = true;
+	}
+	if (r == 0 && (want & IMAP_WANT_WITNESS))
+		r = witness_header(f->header.p, f->header.n, c->match, &m->witness);
+	return r;
+}
+
+/* In the form of folder.raw, so that a label is known by its folder's name. */
+static int take_labels(const struct imap *c, struct imap_cursor labels, struct message *m)
+{
+	_cleanup_(buf_done) struct buf scratch = {0}, out = {0};
+	struct imap_str label;
+	int r;
+
+	while ((r = imap_take_label(&labels, &scratch, &label)) > 0) {
+		_cleanup_(freep) char *raw = imap_take_mailbox(c, &label);
+
+		if (!raw)
+			return -ENOMEM;
+		/* With a line end in it it would be two. */
+		if (!strpbrk(raw, "\r\n") && buf_addf(&out, "%s\n", raw) < 0)
+			return -ENOMEM;
+		buf_reset(&scratch);
+	}
+	if (r < 0)
+		return r == -EPROTO ? 0 : r;
+	m->labels = out.len ? buf_take(&out) : text_dup("");
+	return m->labels ? 0 : -ENOMEM;
+}
+
 /* Does the response hold all that was wanted? */
-static bool is_complete(const struct imap_fetch *f, unsigned want)
+static bool is_complete(const struct imap *c, const struct imap_fetch *f, unsigned want)
 {
 	return f->uid != 0 && (!(want & IMAP_WANT_FLAGS) || f->has_flags) &&
 	       (!(want & IMAP_WANT_SIZE) || f->has_size) &&
+	       (!(want & IMAP_WANT_LABELS) || f->labels.p) &&
 	       (!(want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST)) || f->has_body) &&
-	       (!(want & IMAP_WANT_FINGERPRINT) || f->has_header || f->has_body);
+	       (!header_fields(c, want) || f->has_header);
 }
 
 /* 1: a message; 0: something unsolicited. */
@@ -135,7 +195,7 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 
 	if (imap_parse_fetch(resp, &c->scratch, &f) < 0)
 		return imap_protocol_error(c, "a FETCH line that makes no sense", reterr);
-	if (!is_complete(&f, want))
+	if (!is_complete(c, &f, want))
 		return 0;
 
 	m.uid = f.uid;
@@ -151,10 +211,10 @@ static int take_fetch(struct imap *c, const struct imap_resp *resp, unsigned wan
 			m.flags = text_dup("");
 		r = m.flags ? 0 : -ENOMEM;
 	}
-	if (r == 0 && f.has_header && f.header.p) {
-		r = fingerprint_header(f.header.p, f.header.n, c->match, &m.fingerprint);
-		m.has_fingerprint = true;
-	}
+	if (r == 0 && (want & IMAP_WANT_LABELS))
+		r = take_labels(c, f.labels, &m);
+	if (r == 0 && !(want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST)))
+		r = take_header(c, &f, want, &m);
 	if (r == 0 && (want & (IMAP_WANT_BODY | IMAP_WANT_DIGEST))) {
 		r = take_body(c, &f, want, &m);
 		if (r == 0 && !m.has_digest) {
@@ -209,21 +269,26 @@ int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished
 /* ---- APPEND ---- */
 
 /* One message of an APPEND. Results as those of imap_put_literal(). */
-static int put_message(struct imap *c, struct imap_cmd *cmd, struct spool *body,
+static int put_message(struct imap *c, struct imap_cmd *cmd, const struct message *m,
 		       struct mm_err *reterr)
 {
-	int wide = imap_utf8(c) ? utf8_header(body) : 0;
+	int wide = imap_utf8(c) ? utf8_header(m->body) : 0;
 	int r;
 
 	if (wide < 0) {
 		stream_write_nothing(c->stream); /* half a command is out */
-		return spool_trouble(c->pool, spool_size(body), wide, reterr);
+		return spool_trouble(c->pool, spool_size(m->body), wide, reterr);
 	}
+	/* Courier knows the form of RFC 6855 only behind a list of flags. */
+	if (wide || (m->flags && *m->flags))
+		imap_put(c, " (%s)", m->flags ? m->flags : "");
+	if (*m->date)
+		imap_put(c, " \"%s\"", m->date);
 	imap_put(c, wide ? " UTF8 (~" : " ");
-	r = imap_put_literal(c, cmd, spool_size(body), reterr);
+	r = imap_put_literal(c, cmd, spool_size(m->body), reterr);
 	if (r != 0)
 		return r;
-	stream_write_spool(c->stream, body);
+	stream_write_spool(c->stream, m->body);
 	if (wide)
 		imap_put(c, ")");
 	return 0;
@@ -241,13 +306,8 @@ int imap_append_begin(struct imap *c, const char *raw, const struct message *v, 
 	c->appended = true;
 	imap_put(c, "APPEND ");
 	r = imap_put_mailbox(c, cmd, raw, reterr);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (v[i].flags && *v[i].flags)
-			imap_put(c, " (%s)", v[i].flags);
-		if (*v[i].date)
-			imap_put(c, " \"%s\"", v[i].date);
-		r = put_message(c, cmd, v[i].body, reterr);
-	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = put_message(c, cmd, &v[i], reterr);
 	if (r < 0)
 		return r;
 	if (r == 0)

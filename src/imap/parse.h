@@ -88,11 +88,15 @@ struct imap_fetch {
 	uint64_t modseq;
 	char date[IMAP_DATE_MAX]; /* INTERNALDATE without quotes, checked against the grammar */
 	struct imap_str header;   /* BODY[HEADER.FIELDS (...)] */
+	struct imap_cursor labels; /* X-GM-LABELS, between the parentheses; p NULL: none */
 	struct imap_str body; /* external; or a quoted string; or NIL (p NULL, not external) */
 };
 
 /* scratch: for unescaped strings; reset by the call, must outlive ret. */
 int imap_parse_fetch(const struct imap_resp *r, struct buf *scratch, struct imap_fetch *ret);
+
+/* The next label. 1: *ret is set; 0: that was all; -EPROTO; -ENOMEM. */
+int imap_take_label(struct imap_cursor *c, struct buf *scratch, struct imap_str *ret);
 
 /* True for `dd-Mon-yyyy hh:mm:ss +zzzz` with a blank allowed as first digit (RFC 9051 §9,
  * date-time) and numbers that a calendar and a clock can show. No arithmetic: the text is

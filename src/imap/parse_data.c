@@ -81,6 +81,19 @@ static int fetch_date(struct imap_cursor *c, struct buf *scratch, struct imap_fe
 	return 0;
 }
 
+static int fetch_labels(struct imap_cursor *c, struct imap_fetch *f)
+{
+	struct imap_cursor all = {.p = c->p};
+	int r = imap_skip_value(c);
+
+	if (r < 0)
+		return r;
+	if (c->p - all.p < 2 || *all.p != '(')
+		return 0; /* NIL: not told */
+	f->labels = (struct imap_cursor){.p = all.p + 1, .end = c->p - 1};
+	return 0;
+}
+
 static int fetch_item(struct imap_cursor *c, const struct imap_str *item, struct buf *scratch,
 		      struct imap_fetch *f)
 {
@@ -111,7 +124,28 @@ static int fetch_item(struct imap_cursor *c, const struct imap_str *item, struct
 		f->has_header = true;
 		return imap_take_string(c, scratch, &f->header);
 	}
+	if (imap_str_is(item, "X-GM-LABELS"))
+		return fetch_labels(c, f);
 	return imap_skip_value(c);
+}
+
+int imap_take_label(struct imap_cursor *c, struct buf *scratch, struct imap_str *ret)
+{
+	const char *start;
+	int r;
+
+	imap_skip_blanks(c);
+	if (c->p >= c->end)
+		return 0;
+	start = c->p;
+	r = imap_take_string(c, scratch, ret);
+	if (r < 0)
+		return r;
+	if (c->p == start || ret->external)
+		return -EPROTO;
+	if (!ret->p) /* a label may be called so */
+		*ret = (struct imap_str){.p = start, .n = (size_t)(c->p - start)};
+	return 1;
 }
 
 /* All unescaped strings together are no longer than the line: with so much room at once none of

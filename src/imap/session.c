@@ -242,6 +242,7 @@ struct imap *imap_close(struct imap *c)
 	imap_mailbox_done(&c->box);
 	buf_done(&c->scratch);
 	EVP_MD_CTX_free(c->md);
+	message_text_free(c->text);
 	spool_unref(c->body);
 	free(c->side);
 	free(c->label);

@@ -1,63 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <mailmig/buf.h>
 #include <mailmig/fingerprint.h>
-#include <mailmig/text.h>
 #include <openssl/evp.h>
-#include <string.h>
+
+#include "header_field.h"
 
 /* The order here is the order in the digest, whatever the order in the header: some servers
  * sort fields anew. */
 static const struct {
 	const char *name;
-	unsigned match;
 	char mark;
 } fields[] = {
-	{"Message-ID", MATCH_MESSAGE_ID, 'm'},
-	{"Date", MATCH_DATE, 'd'},
-	{"From", MATCH_FROM, 'f'},
-	{"Subject", MATCH_SUBJECT, 's'},
+	{"Message-ID", 'm'},
+	{"Date", 'd'},
+	{"From", 'f'},
+	{"Subject", 's'},
 };
-
-/* The next field with its folded lines; p is moved past it. False at the end of the header. */
-static bool next_field(const char **p, const char *end, const char **ret, size_t *ret_n)
-{
-	const char *start = *p, *q = start;
-
-	if (q == end || *q == '\n' || (*q == '\r' && q + 1 < end && q[1] == '\n'))
-		return false;
-
-	do {
-		const char *lf = memchr(q, '\n', (size_t)(end - q));
-
-		q = lf ? lf + 1 : end;
-	} while (q < end && (*q == ' ' || *q == '\t'));
-
-	*p = q;
-	*ret = start;
-	*ret_n = (size_t)(q - start);
-	return true;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Where the value of a field of this name begins, or NULL when it has another name. Blanks
- * before the colon are old but legal (RFC 5322 §4.5). */
-static const char *field_value(const char *field, size_t n, const char *name)
-{
-	const char *colon = memchr(field, ':', n);
-	size_t len;
-
-	if (!colon)
-		return NULL;
-
-	len = (size_t)(colon - field);
-	while (len > 0 && is_blank(field[len - 1]))
-		len--;
-	return text_ieqn(field, len, name) ? colon + 1 : NULL;
-}
 
 /* What servers change: 8-bit octets and NUL, each of them or a character's worth, into '?',
  * U+FFFD or other 8-bit octets. */
@@ -121,7 +79,7 @@ static int add_fields(struct buf *b, const char *p, const char *end, const char 
 	return 0;
 }
 
-int fingerprint_header(const char *header, size_t n, unsigned match, struct fingerprint *ret)
+int fingerprint_header(const char *header, size_t n, struct fingerprint *ret)
 {
 	_cleanup_(buf_done) struct buf text = {0};
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -134,18 +92,11 @@ int fingerprint_header(const char *header, size_t n, unsigned match, struct fing
 	end = header + MIN_OF(n, (size_t)FINGERPRINT_HEADER_MAX);
 
 	for (size_t i = 0; i < ELEMENTS(fields); i++) {
-		const size_t before = text.len;
-
-		if (!(match & fields[i].match) && fields[i].match != MATCH_MESSAGE_ID)
-			continue;
-
 		r = add_fields(&text, header, end, fields[i].name, fields[i].mark, &said);
 		if (r < 0)
 			return r;
-		if (fields[i].match == MATCH_MESSAGE_ID)
+		if (i == 0)
 			has_message_id = said;
-		if (!(match & fields[i].match))
-			text.len = before;
 	}
 
 	/* The only way for a digest of memory to fail is to have no memory. */
@@ -157,7 +108,7 @@ int fingerprint_header(const char *header, size_t n, unsigned match, struct fing
 	return 0;
 }
 
-int fingerprint_body(const struct spool *body, unsigned match, struct fingerprint *ret)
+int fingerprint_body(const struct spool *body, struct fingerprint *ret)
 {
 	char first[16 * 1024];
 	ssize_t n = spool_read_at(body, 0, first, sizeof(first));
@@ -167,11 +118,11 @@ int fingerprint_body(const struct spool *body, unsigned match, struct fingerprin
 		return (int)n;
 	if ((uint64_t)n == spool_size(body) || memmem(first, (size_t)n, "\r\n\r\n", 4) ||
 	    memmem(first, (size_t)n, "\n\n", 2))
-		return fingerprint_header(first, (size_t)n, match, ret);
+		return fingerprint_header(first, (size_t)n, ret);
 
 	more = malloc(FINGERPRINT_HEADER_MAX);
 	if (!more)
 		return -ENOMEM;
 	n = spool_read_at(body, 0, more, FINGERPRINT_HEADER_MAX);
-	return n < 0 ? (int)n : fingerprint_header(more, (size_t)n, match, ret);
+	return n < 0 ? (int)n : fingerprint_header(more, (size_t)n, ret);
 }

@@ -27,7 +27,7 @@ static int wrong_as(char *wrong, const char *why)
 static char closing(char open)
 {
 	static const char pairs[] = "(){}[]<>";
-	const char *p = strchr(pairs, open);
+	const char *p = open ? strchr(pairs, open) : NULL;
 
 	return p && (p - pairs) % 2 == 0 ? p[1] : open;
 }

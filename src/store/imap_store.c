@@ -22,7 +22,10 @@ _Static_assert((int)STORE_WANT_FLAGS == (int)IMAP_WANT_FLAGS &&
 		       (int)STORE_WANT_DATE == (int)IMAP_WANT_DATE &&
 		       (int)STORE_WANT_FINGERPRINT == (int)IMAP_WANT_FINGERPRINT &&
 		       (int)STORE_WANT_DIGEST == (int)IMAP_WANT_DIGEST &&
-		       (int)STORE_WANT_BODY == (int)IMAP_WANT_BODY,
+		       (int)STORE_WANT_BODY == (int)IMAP_WANT_BODY &&
+		       (int)STORE_WANT_WITNESS == (int)IMAP_WANT_WITNESS &&
+		       (int)STORE_WANT_TEXT == (int)IMAP_WANT_TEXT &&
+		       (int)STORE_WANT_LABELS == (int)IMAP_WANT_LABELS,
 	       "the two sets of wants are handed through");
 
 static struct imap_store *self(const struct store *s)
@@ -74,6 +77,7 @@ static void do_features(const struct store *s, struct store_features *ret)
 	ret->tells_uids = caps & IMAP_CAP_UIDPLUS;
 	ret->batches = caps & IMAP_CAP_MULTIAPPEND;
 	ret->marks = caps & IMAP_CAP_CONDSTORE;
+	ret->labels = caps & IMAP_CAP_GMAIL;
 	ret->merges = caps & IMAP_CAP_GMAIL;
 	ret->size_limit = imap_append_limit(c);
 	ret->caps_hash = imap_caps_hash(c);

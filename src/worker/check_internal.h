@@ -48,6 +48,7 @@ struct check_side {
 	struct checks checks;
 	bool listed; /* folders is complete, with marks and sizes where the server tells them */
 	bool sized;
+	bool labels; /* its folders are labels (Gmail) */
 	struct folder_list folders;
 	uint64_t messages, bytes;
 	bool has_quota;

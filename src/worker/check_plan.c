@@ -42,6 +42,8 @@ static void count_place(void *userdata, const struct engine_place *p)
 		return;
 	}
 	t->n++;
+	if (p->rest) /* most of it is in other folders */
+		return;
 	t->n_new += !p->at_destination;
 	t->most_bytes += p->at_origin->bytes;
 	t->most_messages += p->at_origin->messages;
@@ -168,7 +170,8 @@ void check_plan(struct checks *c, const struct job *job, const struct check_side
 		const struct check_side *destination)
 {
 	const struct engine_sides sides = {.origin = &origin->folders,
-					   .destination = &destination->folders};
+					   .destination = &destination->folders,
+					   .origin_labels = origin->labels};
 	struct tally t = {0};
 
 	if (!origin->listed || !destination->listed)

@@ -245,6 +245,7 @@ static int look_at_folders(struct check_side *s, struct imap *c, struct mm_err *
 			reterr, MM_CLASS_PROTOCOL,
 			"see whether the mailbox exists: log in with a mail program");
 	}
+	s->labels = imap_caps(c) & IMAP_CAP_GMAIL;
 	s->sized = imap_caps(c) & IMAP_CAP_STATUS_SIZE;
 	if (!s->sized) {
 		r = check_measure(c, &s->folders, reterr);

@@ -16,7 +16,7 @@ import subprocess
 import pytest
 
 from harness import corpus, scratch, worker
-from harness.imapclient import Client, compare
+from harness.imapclient import Client, compare, compare_folder
 from harness.mailmig import Mailmig, program
 from harness.proxy import Proxy
 
@@ -74,9 +74,12 @@ def fill(client):
 class Rig:
     """A filled user of the origin; each account() of it has a new user at the destination.
 
-    steps: points, or what killat() gives."""
+    steps: points, or what killat() gives. mail: fills the origin. folders: key of the accounts.
+    meet: destination folder → the origin folders that go there."""
 
-    def __init__(self, steps, origin, destination, without, connections=2):
+    def __init__(self, steps, origin, destination, without, connections=2, mail=fill, folders=None,
+                 meet=None):
+        self.folders, self.meet = folders or {}, meet or {}
         self.steps = steps
         self.origin = origin
         self.destination = destination
@@ -87,7 +90,7 @@ class Rig:
         self.user = "killed%d" % next(_numbers)
         origin.add_user(self.user)
         with Client(origin, self.user) as client:
-            fill(client)
+            mail(client)
         self.mm.add_server("origin", origin, "none")
         self.mm.add_server("destination", self.proxy, "none")
         self.ours = self.mm.endpoint("origin", self.user)
@@ -96,7 +99,7 @@ class Rig:
         name = "%s-%d" % (self.user, next(_numbers))
         self.destination.add_user(name)
         self.mm.add_account(name, self.ours, self.mm.endpoint("destination", name),
-                            limits={"connections": self.connections})
+                            limits={"connections": self.connections}, folders=self.folders)
         self.mm.write_config()
         return name
 
@@ -129,8 +132,18 @@ class Rig:
 
     def assert_equal(self, account):
         with Client(self.origin, self.user) as ours, Client(self.destination, account) as theirs:
-            found = compare(ours, theirs, order=False)
+            if self.meet:
+                found = self.compare_meeting(ours, theirs)
+            else:
+                found = compare(ours, theirs, order=False)
         assert not found, "\n".join(found)
+
+    def compare_meeting(self, ours, theirs):
+        a, b, found = ours.everything(), theirs.everything(), []
+        for folder, origins in self.meet.items():
+            mail = [m for o in origins for m in a.get(o, ())]
+            found += compare_folder(folder, mail, b.pop(folder, ()), order=False)
+        return found + ["%s: unexpected" % f for f, mail in b.items() if mail]
 
     def finish(self, account):
         """The next run completes it, the one after has nothing to do."""
@@ -189,7 +202,7 @@ def sweep_first_run(rig, n, seed):
         rig.stop_and_finish(rig.account(), at)
 
 
-def sweep_later_run(rig, n, seed, most=600):
+def sweep_later_run(rig, n, seed, most=600, folders=FOLDERS):
     """The state knows most of it; new mail and other flags are on their way. most: steps that a
     later run can have."""
     # Every stop needs a past of its own, and the origin changes only once.
@@ -199,7 +212,7 @@ def sweep_later_run(rig, n, seed, most=600):
         code, done = rig.run(account)
         assert code == 0, done
     with Client(rig.origin, rig.user) as client:
-        corpus.change(client, FOLDERS)
+        corpus.change(client, folders)
     taken = rig.trace(accounts.pop())
     assert 30 < len(taken) <= most
     for at, account in zip(sample(taken, n, seed), accounts):

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from crash.world import World, side_by_side
+from harness.dovecot import Dovecot
 from harness.line import Fault, Line
 
 LONG = bool(os.environ.get("MAILMIG_LONG"))
@@ -39,6 +40,9 @@ def points(kind, total, seed):
 class Session:
     """A whole session with one of the servers, again and again with another fault."""
 
+    lag = 0
+    kinds = tuple(KINDS)
+
     def __init__(self, world, side, tls):
         self.world, self.side, self.tls = world, side, tls
         with world.account() as account, self.line() as line:
@@ -48,7 +52,7 @@ class Session:
             self.totals = dict(line.octets)
 
     def line(self, fault=None):
-        return Line(self.world.servers[self.side], fault, self.tls == "implicit")
+        return Line(self.world.servers[self.side], fault, self.tls == "implicit", lag=self.lag)
 
     def run(self, account, line, **keys):
         return account.run({self.side: line}, tls=self.tls, **keys)
@@ -58,7 +62,7 @@ class Session:
         yield Fault("cut", "down", 2500, number=2)
         yield Fault("stall", "down", 200, number=2)
         for way, total in self.totals.items():
-            for kind in KINDS:
+            for kind in self.kinds:
                 for n in points(kind, total, self.side + way):
                     yield Fault(kind, way, n, **self.pace(way, n))
 
@@ -121,11 +125,49 @@ class Session:
         assert missing <= 1 and more <= 1, "%d missing, %d unexpected" % (missing, more)
 
 
+class Compressed(Session):
+    """In clear but for DEFLATE, which has no checksum: against octets that change on their way
+    there is TLS."""
+
+    kinds = ("cut", "reset", "stall", "throttle")
+
+    def __init__(self, world, side):
+        super().__init__(world, side, "none")
+        plain = self.totals
+        self.lag = 0.01
+        super().__init__(world, side, "none")
+        way = "down" if side == "origin" else "up"
+        assert self.totals[way] < 0.8 * plain[way]
+
+    def faults(self):
+        yield from super().faults()
+        # Around the moment when compression begins, which is before the first folder.
+        for way, total in self.totals.items():
+            for part in (0.2, 0.3, 0.4):
+                yield Fault("cut", way, int(total * part))
+
+
+@pytest.fixture(scope="module")
+def packing(ca):  # noqa: F811  pylint: disable=redefined-outer-name
+    with Dovecot(fsync="never", name="packing", ca=ca, users={}, compress=True) as server:
+        yield server
+
+
+@pytest.mark.limit(7200 if LONG else 120)
+@pytest.mark.parametrize("side", ["origin", "destination"])
+def test_compressed_line_fails_at_each_octet(origin, destination, packing, user, side):
+    servers = {"origin": origin, "destination": destination, side: packing}
+    check(Compressed(World(user=user, **servers), side))
+
+
 @pytest.mark.limit(7200 if LONG else 120)
 @pytest.mark.parametrize("tls", ["none", "implicit", "starttls"])
 @pytest.mark.parametrize("side", ["origin", "destination"])
 def test_line_fails_at_each_octet(origin, destination, user, side, tls):
-    session = Session(World(origin, destination, user), side, tls)
+    check(Session(World(origin, destination, user), side, tls))
+
+
+def check(session):
     tried = side_by_side(session.try_fault, session.faults())
     wrong = [text for text, _ in tried if text]
     assert not wrong, "%d of %d:\n%s" % (len(wrong), len(tried), "\n\n".join(wrong))

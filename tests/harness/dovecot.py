@@ -27,6 +27,12 @@ SPECIAL_USE = {"Drafts": "\\Drafts", "Sent": "\\Sent", "Junk": "\\Junk", "Trash"
 START_TIMEOUT = 20.0
 STOP_TIMEOUT = 10.0
 
+COMPRESS = """
+protocol imap {
+  mail_plugins = $mail_plugins imap_zlib
+}
+"""
+
 CONFIG = """
 base_dir = {dir}/run
 state_dir = {dir}/run
@@ -139,6 +145,7 @@ class Dovecot:
     cert:           (certificate, key) files; None: a valid one from an authority of its own.
     plaintext:      allow login without TLS.
     special_use:    folder name → role.
+    compress:       offer COMPRESS=DEFLATE.
     extra:          more configuration, as text.
 
     host, port (STARTTLS and plain), tls_port, ca_file are there after start()."""
@@ -147,7 +154,7 @@ class Dovecot:
 
     def __init__(self, users=None, masters=None, mail_format="maildir", layout=None, separator="/",
                  prefix="", without=(), fsync="optimized", cert=None, ca=None, plaintext=True,
-                 special_use=None, extra="", name="dovecot"):
+                 special_use=None, compress=False, extra="", name="dovecot"):
         self.name = name
         self.users = dict({"alice": "secret"} if users is None else users)
         self.masters = dict(masters or {})
@@ -159,7 +166,7 @@ class Dovecot:
         self.fsync = fsync
         self.plaintext = plaintext
         self.special_use = SPECIAL_USE if special_use is None else special_use
-        self.extra = extra
+        self.extra = (COMPRESS if compress else "") + extra
         self.process = None
         self.port = self.tls_port = None
         self.dir = scratch.directory()

@@ -125,7 +125,7 @@ class Client:
         data = self.command("NAMESPACE")
         m = re.match(rb'\(\("((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"', data[0])
         unescape = re.compile(r"\\(.)").sub
-        return (unescape(r"\1", m.group(1).decode()), unescape(r"\1", m.group(2).decode()))
+        return (decode_name(unescape(r"\1", m.group(1).decode())), unescape(r"\1", m.group(2).decode()))
 
     def raw_name(self, folder):
         """As the server writes it."""

@@ -11,6 +11,7 @@ from .listener import Listener, shut
 CHUNK = 65536
 TRICKLE = 4        # octets at a time
 TRICKLE_WAIT = 0.02  # seconds between them
+LAGGING = 6        # pieces from the server that a lag concerns
 
 KINDS = ("cut", "reset", "stall", "throttle", "corrupt")
 
@@ -45,14 +46,17 @@ class Fault:
 class Line(Listener):
     """Relays every connection to `server`, to its TLS port or the one in clear.
 
+    lag:     the first answers of each connection, up to its login, come so many seconds late, so
+             that the line looks like a long one.
     window:  how many octets the kernel takes from a client before we do; default: many.
     octets:  {"up": n, "down": n}, all connections together.
     times:   when each connection came (monotonic); arrived: a semaphore, released for each.
     struck:  an Event: the fault has happened."""
 
-    def __init__(self, server, fault=None, tls=False, window=None):
+    def __init__(self, server, fault=None, tls=False, window=None, lag=0):
         self.target = server
         self.tls = tls
+        self.lag = lag
         self.ca_file = server.ca_file
         self.fault = fault
         self.octets = {"up": 0, "down": 0}
@@ -107,6 +111,7 @@ class _Relay:
         self.ends = {"up": (client, server), "down": (server, client)}
         self.octets = {"up": 0, "down": 0}
         self.hit = False
+        self.early = LAGGING if line.lag else 0
         self.stalled = threading.Event()
         self.trickle = {"up": 0, "down": 0}  # octets to come slowly
         self.fault = None
@@ -128,6 +133,9 @@ class _Relay:
                 (_wake if self.fault and self.fault.kind == "reset" else shut)(sock)
 
     def give(self, way, octets, sink):
+        if way == "down" and self.early > 0:
+            self.early -= 1
+            self.line.stopped.wait(self.line.lag)
         n, fault = self.line.meet(self, way, len(octets))
         self.send(way, octets[:n], sink)
         octets = octets[n:]

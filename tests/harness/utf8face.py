@@ -11,6 +11,7 @@ NAMED = re.compile(rb'^\S+ (SELECT|EXAMINE|CREATE|SUBSCRIBE|UNSUBSCRIBE|STATUS|A
 QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.S)
 LITERAL = re.compile(rb"\{(\d+)\+?\}\r\n")
 WIDE = re.compile(rb" UTF8 \(~\{(\d+)\+?\}\r\n")
+LISTED = re.compile(rb'\)( "[^"]*")? UTF8 \(~')  # Courier knows it only behind a list of flags
 TOLD = re.compile(rb'^\* (LIST \([^)]*\) (?:"(?:[^"\\]|\\.)*"|NIL) |LSUB \([^)]*\) '
                   rb'(?:"(?:[^"\\]|\\.)*"|NIL) |STATUS )', re.I | re.S)
 
@@ -21,6 +22,13 @@ def quote(octets):
 
 def unquote(octets):
     return re.sub(rb"\\(.)", rb"\1", octets, flags=re.S)
+
+
+def _is_utf8(header):
+    try:
+        return not header.decode("utf-8").isascii()
+    except UnicodeError:
+        return False
 
 
 class Utf8Face:
@@ -38,12 +46,13 @@ class Utf8Face:
         if self.only and not self.enabled and (NAMED.match(command) or
                                                re.match(rb"\S+ (LIST|LSUB) ", command, re.I)):
             return b"NO [CANNOT] ENABLE UTF8=ACCEPT first"
+        if WIDE.search(command) and not LISTED.search(command):
+            return b"NO Error in IMAP command received by server."
         if re.match(rb"\S+ APPEND ", command, re.I):
             for start, n in self._messages(command):
                 header = re.split(rb"\r?\n\r?\n", command[start:start + n], 1)[0]
-                if re.search(rb"[\x80-\xff]", header) and not WIDE.search(
-                        command[max(0, start - 40):start]):
-                    return b"NO a header with octets of 8 bits, and not as UTF8"
+                if _is_utf8(header) != bool(WIDE.search(command[max(0, start - 40):start])):
+                    return b"NO UTF8 is for headers in UTF-8, and they are for it"
         return None
 
     def command(self, command):
@@ -61,18 +70,18 @@ class Utf8Face:
 
     def response(self, response, command):
         """As the client hears it."""
-        if re.match(rb"\S+ ENABLE .*UTF8=ACCEPT", command, re.I) and \
-                response.startswith(b"* ENABLED"):
-            return response.rstrip(b"\r\n") + b" UTF8=ACCEPT\r\n"
+        if re.match(rb"\S+ ENABLE .*UTF8=ACCEPT", command, re.I):
+            return b"" if response.startswith(b"* ENABLED") else \
+                b"* ENABLED UTF8=ACCEPT\r\n" + response
+        if not self.enabled:
+            return response
+        if response.startswith(b"* NAMESPACE "):
+            return QUOTED.sub(lambda q: quote(self._outside(unquote(q.group(1)))), response)
         m = TOLD.match(response)
-        if not self.enabled or not m:
+        if not m:
             return response
         name, rest = self._name(response[m.end():])
-        try:
-            name = decode_name(name.decode("ascii")).encode()
-        except (ValueError, UnicodeError):
-            pass
-        return response[:m.end()] + quote(name) + rest
+        return response[:m.end()] + quote(self._outside(name)) + rest
 
     @staticmethod
     def _name(text):
@@ -86,6 +95,13 @@ class Utf8Face:
             return text[m.end():end], text[end:]
         m = re.match(rb"[^ \r\n]*", text)
         return m.group(0), text[m.end():]
+
+    @staticmethod
+    def _outside(name):
+        try:
+            return decode_name(name.decode("ascii")).encode()
+        except (ValueError, UnicodeError):
+            return name
 
     @staticmethod
     def _inside(name):

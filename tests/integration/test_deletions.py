@@ -4,6 +4,7 @@ there, and nothing else ever is."""
 
 import glob
 import os
+import threading
 
 import pytest
 
@@ -13,6 +14,8 @@ from harness.imapclient import quoted
 from harness.proxy import Proxy
 
 FOREIGN = b"From: somebody@example.org\r\nSubject: foreign %d\r\n\r\nnot of mailmig\r\n"
+# Known by all of its octets alone.
+NAMELESS = b"Subject: nameless\r\n\r\nfound there\r\n"
 WITHOUT = {"full": [], "no-condstore": ["CONDSTORE", "QRESYNC"], "no-qresync": ["QRESYNC"],
            "no-status": ["LIST-STATUS"]}
 
@@ -67,21 +70,22 @@ def test_only_what_mailmig_put_there(make_pair, mm, origin, destination, kind):
             corpus.simple(ours, "INBOX", 20)
             corpus.simple(ours, "Archive/2020", 10, first=100)
             found = [ours.body("INBOX", uid) for uid in uids(ours, "INBOX")[:2]]
-            for octets in found:
+            ours.append("INBOX", NAMELESS)
+            for octets in [NAMELESS, *found]:
                 theirs.append("INBOX", octets)
             for n in range(3):
                 theirs.append("INBOX", FOREIGN % n)
             mark_deleted(theirs, "INBOX", uids(theirs, "INBOX")[-1])
         mm.start()
         done = pair.run()
-        assert (done["copied"], done["present"]) == (28, 2)
+        assert (done["copied"], done["present"]) == (28, 3)
         with pair.at_destination() as theirs:
             mark_deleted(theirs, "INBOX", uids(theirs, "INBOX")[-1])  # ours, marked there
         with pair.at_origin() as ours:
             mail = uids(ours, "INBOX")
             gone = [ours.body("INBOX", mail[i]) for i in (5, 7)]
-            # one that was found at the destination, two of ours, one of another folder
-            expunge(ours, "INBOX", [mail[1], mail[5], mail[7]])
+            # two that were found at the destination, two of ours, one of another folder
+            expunge(ours, "INBOX", [mail[1], mail[5], mail[7], mail[20]])
             expunge(ours, "Archive/2020", uids(ours, "Archive/2020")[-1:])
             mark_deleted(ours, "INBOX", mail[9])  # marked is not gone
             corpus.simple(ours, "INBOX", 1, first=500)
@@ -89,10 +93,11 @@ def test_only_what_mailmig_put_there(make_pair, mm, origin, destination, kind):
         assert (done["copied"], done["deleted"], done["errors"]) == (1, 3, [])
         with pair.at_origin() as ours, pair.at_destination() as theirs:
             expected = digests(ours, "INBOX") + [m.sha256 for m in theirs.messages("INBOX")
-                                                 if theirs.body("INBOX", m.uid) == found[1]
+                                                 if theirs.body("INBOX", m.uid) in
+                                                 (found[1], NAMELESS)
                                                  or b"foreign" in theirs.body("INBOX", m.uid)]
             assert digests(theirs, "INBOX") == sorted(expected)
-            assert len(expected) == 18 + 1 + 3
+            assert len(expected) == 18 + 2 + 3
             assert not [u for u in uids(theirs, "INBOX") if theirs.body("INBOX", u) in gone]
             assert digests(theirs, "Archive/2020") == digests(ours, "Archive/2020")
         before = pair.snapshot()
@@ -149,6 +154,40 @@ def test_moved_at_the_origin_is_first_in_its_new_place(deleting):
     deleting.assert_equal()
 
 
+def test_moved_meanwhile(make_pair, mm, origin):
+    """From a folder that is listed later to one that was listed before: its old copy stays until
+    the new one is there."""
+    moved = threading.Event()
+
+    def move_one():
+        with pair.at_origin() as ours:
+            move(ours, "INBOX", uids(ours, "INBOX")[2], "Large")
+        moved.set()
+
+    near = Proxy(origin)
+    try:
+        pair = make_pair(via_origin=near, propagate_deletes=True, limits={"connections": 1})
+        with pair.at_origin() as ours:
+            corpus.simple(ours, "INBOX", 20)
+            corpus.simple(ours, "Large", 40, first=100)
+        mm.start()
+        pair.run()
+        with pair.at_origin() as ours:  # so that both have changed
+            expunge(ours, "INBOX", uids(ours, "INBOX")[:1])
+            corpus.simple(ours, "Large", 1, first=300)
+        near.at_line = ("EXAMINE .*INBOX", move_one)
+        done = pair.run()
+        assert moved.is_set()
+        assert (done["copied"], done["deleted"]) == (1, 0)
+        with pair.at_destination() as theirs:
+            assert theirs.counts() == {"INBOX": 20, "Large": 41}
+        done = pair.run()
+        assert (done["copied"], done["deleted"]) == (1, 2)
+        pair.assert_equal()
+    finally:
+        near.stop()
+
+
 def test_brake(deleting, mm):
     """Too many at once: nothing is deleted anywhere, the copying stands, and a person says what
     is right, once."""
@@ -166,14 +205,15 @@ def test_brake(deleting, mm):
     assert deleting.snapshot() == before
     for had in (60, 62):
         done = deleting.run(rc=8)
-        assert (done["result"], done["deleted"]) == ("partial", 0)
+        assert (done["result"], done["deleted"]) == ("failed", 0)
         (told,) = brake_of(done)
         assert told["folder"] == "INBOX"
         assert told["text"] == \
             "7 of %d messages are gone at the origin; nothing was deleted" % had
         assert told["advice"] == "if that is right: mailmigctl run --confirm-deletes %s" \
             % deleting.account
-    assert mm.account_status(deleting.account)["last_run"]["exit_code"] == 8
+    status = mm.account_status(deleting.account)
+    assert (status["state"], status["last_run"]["exit_code"]) == ("failed", 8)
     shown = mm.ctl("status", deleting.account)
     assert "7 of 62 messages are gone" in shown.out and "--confirm-deletes" in shown.out
     with deleting.at_destination() as theirs:

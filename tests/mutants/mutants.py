@@ -48,6 +48,16 @@ def throttle(name):
     return ("tests/integration/test_throttle.py", "-k", name)
 
 
+def deletions(*names):
+    return ("tests/integration/test_deletions.py", "tests/integration/test_deletions_hostile.py",
+            "-k", " or ".join(names))
+
+
+def recopy(*names):
+    return ("tests/integration/test_recopy.py", "-k", " or ".join(names))
+
+
+ABSENCE = ("tests/unit/test_programs.py", "-k", "test_absence")
 DAMAGE = ("tests/crash/test_damage.py",)
 STATE = ("tests/unit/test_programs.py", "-k", "test_state_damage")
 
@@ -91,7 +101,7 @@ MUTANTS = (
            "if (w->fresh.n == 0 || !may_have_unknown(w))", "if (true)",
            dialogue("there-already")),
     Mutant("equal headers are no proof where there are several", "src/engine/match.c",
-           "trust != MATCH_DOUBT && na == 1 && nb == 1 &&", "trust != MATCH_DOUBT &&",
+           "trust != MATCH_DOUBT && a.n == 1 && b.n == 1 &&", "trust != MATCH_DOUBT &&",
            ("tests/unit/test_programs.py", "-k", "test_match")),
     Mutant("new UIDs of the origin are noticed", "src/engine/folder.c",
            "return is_another(&w->origin.status, sf->origin_uidvalidity, sf->origin_uidnext);",
@@ -120,7 +130,7 @@ MUTANTS = (
            "r = folder_check_listing(w, false, seqset_count(&told), reterr);", "r = 0;",
            dialogue("uidvalidity-changes-listing")),
     Mutant("of equal messages those with equal flags belong together", "src/engine/match.c",
-           "pair_open(a, b, by_digest, cmp_digest_flags, is_doubtful, false);", "", RENUMBERED),
+           "pair_open(a, is_doubtful, b, is_doubtful, KEY_DIGEST | KEY_FLAGS, MATCHED_CONTENT);", "", RENUMBERED),
     Mutant("a listing that is too short is asked for again", "src/engine/folder.c",
            "p->recounted ? -EPROTO : -EAGAIN", "-EPROTO", dialogue("deleted-before-listing")),
     Mutant("a message deleted before it was read is skipped", "src/engine/transfer.c",
@@ -278,4 +288,60 @@ MUTANTS = (
     Mutant("our own silence is not the server's", "src/net/stream.c",
            "\t\t\ts->last_moved_usec = clock_usec();\n\t\t\ts->held_usec", "\t\t\ts->held_usec",
            throttle("no_silence")),
+    Mutant("only what mailmig put there is deleted", "src/engine/absence.c", "row->ours && ", "",
+           deletions("only_what")),
+    Mutant("only what is stored is deleted", "src/engine/absence.c",
+           "return row->state == ROW_STORED && row->ours", "return row->ours", ABSENCE),
+    Mutant("what is deleted has our octets", "src/engine/prune.c",
+           "memcmp(d->digest, m->digest, sizeof(d->digest)) == 0", "true",
+           deletions("other_octets", "(test_lies and octets)")),
+    Mutant("absence is looked at twice", "src/engine/prune.c",
+           "if (!absence_is_confirmed(&w->pair->absence.look, &w->origin.status, c->seen))",
+           "if (false)", deletions("test_lies")),
+    Mutant("not too large a part goes at once", "src/engine/absence.c",
+           "return ABSENCE_SHARE;", ";", deletions("test_brake")),
+    Mutant("not too many go at once", "src/engine/absence.c",
+           "return ABSENCE_MANY;", ";", deletions("test_brake_over")),
+    Mutant("a folder that seems empty is a person's to say", "src/engine/absence.c",
+           "return ABSENCE_EMPTY;", ";", deletions("seems_empty")),
+    Mutant("where one folder is braked all are", "src/engine/prune.c",
+           "if (atomic_load(&e->braked) || e->job->dry_run)", "if (e->job->dry_run)",
+           deletions("test_brake")),
+    Mutant("a plan deletes nothing", "src/engine/prune.c",
+           "if (atomic_load(&e->braked) || e->job->dry_run)", "if (atomic_load(&e->braked))",
+           deletions("test_brake")),
+    Mutant("what a brake held is found by the next run", "src/engine/folder.c",
+           "p->absence.complete_but && p->absence.gone.n == 0", "p->absence.complete_but",
+           deletions("test_brake")),
+    Mutant("nothing is deleted after a trouble", "src/engine/absence.c",
+           "run->troubles > 0 || run->failed > 0", "false", deletions("trouble")),
+    Mutant("nothing is deleted where UIDs are new", "src/engine/folder.c",
+           "atomic_store(&w->lane->engine->renumbered, true);", "", deletions("new_uids")),
+    Mutant("what was moved meanwhile is copied before", "src/engine/prune.c",
+           "run->shifting = is_shifting(l->engine, &origin);", ";", deletions("meanwhile")),
+    Mutant("exactly these are expunged", "src/imap/messages.c",
+           'imap_put(c, "UID EXPUNGE %s", set);', 'imap_put(c, "EXPUNGE");',
+           deletions("only_what")),
+    Mutant("UID EXPUNGE is sent where it is offered", "src/imap/messages.c",
+           "if (r < 0 || !imap_has(c, IMAP_CAP_UIDPLUS))", "if (r < 0)",
+           deletions("without_uidplus")),
+    Mutant("UIDs mean something in their folder alone", "src/engine/prune.c",
+           "now->uidvalidity == sf->dest_uidvalidity && ", "", deletions("test_lies")),
+    Mutant("what is confirmed and still there was not deleted", "src/engine/prune.c",
+           "if (d->same && d->still && !c->marked) {", "if (false) {", deletions("test_lies")),
+    Mutant("what is gone on both sides is forgotten", "src/engine/prune.c",
+           "r = state_delete(e->state, sf.id, d->uid, reterr);", "r = 0;",
+           deletions("only_what")),
+    Mutant("where something may be gone all is listed", "src/engine/folder.c",
+           "absence_may_be(sf->origin_messages, sf->origin_uidnext, o)", "false",
+           deletions("only_what")),
+    Mutant("two folders that meet lose nothing by absence", "src/engine/prune.c",
+           "w->eager || p->map.shared", "w->eager", deletions("two_folders")),
+    Mutant("what was missed at the destination is looked for in all of it",
+           "src/engine/recopy.c", "sf->dest_seen = 0;", "", recopy("hides")),
+    Mutant("a destination that lost much is a person's to look at", "src/engine/recopy.c",
+           "if (absence_is_braked(verdict)) {", "if (false) {", recopy("test_brake")),
+    Mutant("what is in doubt at the destination is looked at again", "src/engine/folder.c",
+           "w->dest_doubt ? UINT32_MAX /* looked at again */\n", "false ? UINT32_MAX\n",
+           recopy("test_brake")),
 )

@@ -53,6 +53,7 @@ class Rig:
         self.mm.add_server("origin", origin, tls, timeout="2s")
         self.mm.add_server("destination", via or destination, tls, timeout="2s")
         self.endpoints = {}
+        self.account_keys = {}
         self.ours = self.mm.endpoint("origin", self.user)
 
     def account(self):
@@ -64,7 +65,7 @@ class Rig:
     def configure(self, account):
         """Of this account alone, so that each run reads as much as the others."""
         self.mm.accounts = []
-        self.mm.add_account(account, self.ours, self.endpoints[account])
+        self.mm.add_account(account, self.ours, self.endpoints[account], **self.account_keys)
         self.mm.write_config()
 
     def popen(self, account, env=None, wrap=()):

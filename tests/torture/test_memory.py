@@ -67,6 +67,25 @@ def test_later_run(shim, origin, destination):
                 try_once(rig, shim, account, n, False, "none")
 
 
+@pytest.mark.limit(7200 if LONG else 60)
+def test_deleting(shim, origin, destination):
+    """What is gone at the origin goes, and nothing else."""
+    with Rig(origin, destination) as rig:
+        rig.account_keys = {"propagate_deletes": True, "recopy_deleted": True,
+                            "absence_max": "100%"}
+        n_points = 400 if LONG else POINTS // 2
+        first, *others = [rig.account() for _ in range(n_points + 2)]
+        for account in [first, *others]:
+            assert rig.run(account)[0] == 0
+        with Client(origin, rig.user) as client:
+            for folder in FOLDERS:
+                client.expunge(folder, client.messages(folder)[0].uid)
+        total = count(rig, shim, first)
+        for n, account in zip(range(total, 0, -(total // n_points)), others):
+            with saying("allocation", n, "of", total):
+                try_once(rig, shim, account, n, False, "none")
+
+
 def test_reconnects(shim, origin, destination):
     """A command that could not be put together ends the connection, not the run: half a command
     might be another one."""

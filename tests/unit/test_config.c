@@ -66,7 +66,7 @@ static void test_defaults(void **state)
 	assert_string_equal(j->state_dir, "/var/lib/mailmig");
 	assert_true(j->min_free_bytes == UINT64_C(1) << 30);
 	assert_true(j->folders.subscribe);
-	assert_true(j->folders.create);
+	assert_true(j->folders.create && j->folders.automap);
 	assert_int_equal(j->match, MATCH_DEFAULT);
 	assert_int_equal(j->connections, 4);
 	assert_int_equal(j->max_errors, 50);

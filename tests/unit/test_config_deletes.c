@@ -51,9 +51,12 @@ static void test_right(void **state)
 static void test_wrong(void **state)
 {
 #define LIMIT(value)                                                                           \
-	{"absence_max = \"" value "\";",                                                       \
-	 "m.conf:2: absence_max = \"" value "\" is neither a part nor a number of messages; "  \
-	 "write \"10%\", \"50\", or both: \"10% 50\"\n"}
+	{                                                                                      \
+		"absence_max = \"" value "\";",                                                \
+			"m.conf:2: absence_max = \"" value                                     \
+			"\" is neither a part nor a number of messages; "                      \
+			"write \"10%\", \"50\", or both: \"10% 50\"\n"                         \
+	}
 	static const struct {
 		const char *keys, *expected;
 	} rows[] = {

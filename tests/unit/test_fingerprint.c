@@ -3,11 +3,11 @@
 #include <mailmig/fingerprint.h>
 #include <mailmig/parse.h>
 
-static struct fingerprint of(const char *header, unsigned match)
+static struct fingerprint of(const char *header)
 {
 	struct fingerprint f;
 
-	assert_int_equal(fingerprint_header(header, strlen(header), match, &f), 0);
+	assert_int_equal(fingerprint_header(header, strlen(header), &f), 0);
 	return f;
 }
 
@@ -18,8 +18,7 @@ static void test_known_digest(void **state)
 	char hex[2 * FINGERPRINT_OCTETS + 1];
 	struct fingerprint f =
 		of("Subject: Hi \xc3\xa4\r\nFrom:x@y\r\nDate: Mon, 1 Jan 2024\r\n"
-		   "Message-ID: <a@b>\r\n\r\nbody",
-		   MATCH_DEFAULT);
+		   "Message-ID: <a@b>\r\n\r\nbody");
 
 	format_hex(f.id, sizeof(f.id), hex);
 	assert_string_equal(hex, expected);
@@ -53,10 +52,10 @@ static void test_equal(void **state)
 		" lost line\r\nMessage-ID: <a@b>\r\nDate: today\r\nFrom: A <x@y>\r\n"
 		"Subject: one two\r\n\r\n",
 	};
-	struct fingerprint f = of(plain, MATCH_DEFAULT);
+	struct fingerprint f = of(plain);
 
 	for (size_t i = 0; i < ELEMENTS(same); i++) {
-		struct fingerprint g = of(same[i], MATCH_DEFAULT);
+		struct fingerprint g = of(same[i]);
 
 		assert_true(fingerprint_equal(&f, &g));
 		assert_true(g.has_message_id);
@@ -90,8 +89,8 @@ static void test_different(void **state)
 
 	for (size_t i = 0; i < ELEMENTS(all); i++)
 		for (size_t k = 0; k < ELEMENTS(all); k++) {
-			struct fingerprint f = of(all[i], MATCH_DEFAULT);
-			struct fingerprint g = of(all[k], MATCH_DEFAULT);
+			struct fingerprint f = of(all[i]);
+			struct fingerprint g = of(all[k]);
 			bool empty = i + k == 3 && i * k == 2; /* "" and an empty header */
 
 			assert_int_equal(fingerprint_equal(&f, &g), i == k || empty);
@@ -110,37 +109,17 @@ static void test_eight_bit(void **state)
 		"Subject: gr\xef\xbf\xbd x\r\n",
 		"Subject: gr?\xdf x\r\n",
 	};
-	struct fingerprint f = of(same[0], MATCH_DEFAULT), g;
+	struct fingerprint f = of(same[0]), g;
 
 	for (size_t i = 1; i < ELEMENTS(same); i++) {
-		g = of(same[i], MATCH_DEFAULT);
+		g = of(same[i]);
 		assert_true(fingerprint_equal(&f, &g));
 	}
 
-	assert_int_equal(fingerprint_header("Subject: gr\0\0 x", 15, MATCH_DEFAULT, &g), 0);
+	assert_int_equal(fingerprint_header("Subject: gr\0\0 x", 15, &g), 0);
 	assert_true(fingerprint_equal(&f, &g));
-	g = of("Subject: gr? ? x", MATCH_DEFAULT);
+	g = of("Subject: gr? ? x");
 	assert_false(fingerprint_equal(&f, &g));
-}
-
-static void test_match_chooses(void **state)
-{
-	static const char *const others[] = {
-		"Message-ID: <other>\r\nDate: today\r\nFrom: A <x@y>\r\nSubject: one two\r\n",
-		"Message-ID: <a@b>\r\nDate: tomorrow\r\nFrom: A <x@y>\r\nSubject: one two\r\n",
-		"Message-ID: <a@b>\r\nDate: today\r\nFrom: B <x@y>\r\nSubject: one two\r\n",
-		"Message-ID: <a@b>\r\nDate: today\r\nFrom: A <x@y>\r\nSubject: three\r\n",
-	};
-	static const unsigned bits[] = {MATCH_MESSAGE_ID, MATCH_DATE, MATCH_FROM,
-					MATCH_SUBJECT};
-
-	for (size_t i = 0; i < ELEMENTS(others); i++)
-		for (unsigned match = 0; match <= MATCH_DEFAULT; match++) {
-			struct fingerprint f = of(plain, match), g = of(others[i], match);
-
-			assert_int_equal(fingerprint_equal(&f, &g), !(match & bits[i]));
-			assert_true(f.has_message_id);
-		}
 }
 
 static void test_has_message_id(void **state)
@@ -165,9 +144,7 @@ static void test_has_message_id(void **state)
 	};
 
 	for (size_t i = 0; i < ELEMENTS(cases); i++) {
-		assert_int_equal(of(cases[i].header, MATCH_DEFAULT).has_message_id,
-				 cases[i].has);
-		assert_int_equal(of(cases[i].header, MATCH_DATE).has_message_id, cases[i].has);
+		assert_int_equal(of(cases[i].header).has_message_id, cases[i].has);
 	}
 }
 
@@ -178,14 +155,14 @@ static void test_limit(void **state)
 
 	memset(header, 'x', sizeof(header));
 	memcpy(header, "Subject: ", 9);
-	assert_int_equal(fingerprint_header(header, sizeof(header), MATCH_DEFAULT, &f), 0);
+	assert_int_equal(fingerprint_header(header, sizeof(header), &f), 0);
 	header[FINGERPRINT_HEADER_MAX] = 'y';
-	assert_int_equal(fingerprint_header(header, sizeof(header), MATCH_DEFAULT, &g), 0);
+	assert_int_equal(fingerprint_header(header, sizeof(header), &g), 0);
 	assert_true(fingerprint_equal(&f, &g));
 	header[FINGERPRINT_HEADER_MAX - 1] = 'y';
-	assert_int_equal(fingerprint_header(header, sizeof(header), MATCH_DEFAULT, &g), 0);
+	assert_int_equal(fingerprint_header(header, sizeof(header), &g), 0);
 	assert_false(fingerprint_equal(&f, &g));
-	assert_int_equal(fingerprint_header(NULL, 0, MATCH_DEFAULT, &g), 0);
+	assert_int_equal(fingerprint_header(NULL, 0, &g), 0);
 }
 
 /* Cut anywhere, from a copy that ends there, so that reading on is seen; and LF for CRLF is the
@@ -204,8 +181,8 @@ static void test_every_prefix(void **state)
 				lf[m++] = cut[i];
 		cut = realloc(cut, n ? n : 1);
 		assert_non_null(cut);
-		assert_int_equal(fingerprint_header(cut, n, MATCH_DEFAULT, &f), 0);
-		assert_int_equal(fingerprint_header(lf, m, MATCH_DEFAULT, &g), 0);
+		assert_int_equal(fingerprint_header(cut, n, &f), 0);
+		assert_int_equal(fingerprint_header(lf, m, &g), 0);
 		assert_true(fingerprint_equal(&f, &g));
 	}
 }
@@ -213,10 +190,10 @@ static void test_every_prefix(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_digest),  cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_different),     cmocka_unit_test(test_eight_bit),
-		cmocka_unit_test(test_match_chooses), cmocka_unit_test(test_has_message_id),
-		cmocka_unit_test(test_limit),         cmocka_unit_test(test_every_prefix),
+		cmocka_unit_test(test_known_digest),   cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_different),      cmocka_unit_test(test_eight_bit),
+		cmocka_unit_test(test_has_message_id), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_every_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

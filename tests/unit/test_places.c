@@ -37,6 +37,35 @@ static void test_group(void **state)
 	assert_int_equal(pairs_group(v, 0), 0);
 }
 
+/* One at a time, and those in doubt first. */
+static void test_turns(void **state)
+{
+	struct pair v[3] = {{.destination_raw = (char *)(uintptr_t) "X"},
+			    {.destination_raw = (char *)(uintptr_t) "X"},
+			    {.destination_raw = (char *)(uintptr_t) "Y"}};
+
+	assert_int_equal(pairs_group(v, 3), 0);
+	assert_true(pair_is_free(&v[0]) && pair_is_free(&v[1]) && pair_is_free(&v[2]));
+	v[1].first->busy = true;
+	assert_false(pair_is_free(&v[0]) || pair_is_free(&v[1]));
+	assert_true(pair_is_free(&v[2]));
+	v[1].first->busy = false;
+
+	pair_set_doubt(&v[1], true);
+	pair_set_doubt(&v[1], true);
+	assert_false(pair_is_free(&v[0]));
+	assert_true(pair_is_free(&v[1]));
+	pair_set_doubt(&v[0], true);
+	assert_true(pair_is_free(&v[0]));
+	pair_set_doubt(&v[1], false);
+	pair_set_doubt(&v[0], false);
+	pair_set_doubt(&v[0], false);
+	assert_true(pair_is_free(&v[0]) && pair_is_free(&v[1]));
+	/* Alone there is nobody to wait. */
+	pair_set_doubt(&v[2], true);
+	assert_false(v[2].in_doubt);
+}
+
 static struct match_item *item(struct match_list *l, uint32_t uid, uint8_t id)
 {
 	struct match_item *it = match_add(l);
@@ -77,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_doubts),
 	};
 
