@@ -167,7 +167,6 @@ class Rounds:
             self.idle(mm, account, theirs, after)
             now = self.changes(mm, account, ours, theirs, before)
             self.resume(mm, ours, now)
-        return self.outcome
 
     def add_account(self, mm, name, origin, destination, user):
         ends = []

@@ -87,11 +87,19 @@ def results():
 @pytest.mark.parametrize("origin,destination", pairs(), ids=lambda name: name)
 def test_pair(origin, destination, servers, results):
     begin = time.monotonic()
-    found = rounds.Rounds(*servers.get(origin), *servers.get(destination)).run()
-    results.append({"origin": origin, "destination": destination, "features": found.as_json(),
-                    "seconds": round(time.monotonic() - begin, 2)})
-    complaints = found.complaints()
-    assert not complaints, "%d complaints:\n%s" % (len(complaints), "\n".join(complaints[:40]))
+    pair = rounds.Rounds(*servers.get(origin), *servers.get(destination))
+    try:
+        pair.run()
+    except Exception as e:
+        for complaints in pair.outcome.wrong.values():
+            complaints.append(repr(e))
+        raise
+    finally:
+        results.append({"origin": origin, "destination": destination,
+                        "features": pair.outcome.as_json(),
+                        "seconds": round(time.monotonic() - begin, 2)})
+    found = pair.outcome.complaints()
+    assert not found, "%d complaints:\n%s" % (len(found), "\n".join(found[:40]))
 
 
 def test_readme_says_the_same(results):
