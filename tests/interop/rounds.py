@@ -104,6 +104,8 @@ class _Folder:
             stored = self.facts.stored(message.sha256, self.octets[message.sha256])
             if stored is None or self._take(there, message, stored) is None:
                 self.wrong("bytes", "a message that was deleted at the origin is gone, too")
+        if self.feature != "changes" and not refused:
+            self.order(ours, theirs)
         left = sum(there.values(), [])
         if refused:
             self.limit("bytes", "refuses")
@@ -112,6 +114,12 @@ class _Folder:
         if len(left) > len(refused):
             self.wrong("bytes", "%d messages of the origin, %d more at the destination: %s",
                        len(ours), len(left) - len(refused), [m[:3] for m in left])
+
+    def order(self, ours, theirs):
+        here = [self.facts.stored(m.sha256, self.octets[m.sha256]).sha256 for m in ours]
+        there = [m.sha256 for m in theirs]
+        if sorted(here) == sorted(there) and here != there:
+            self.wrong("bytes", "another order")
 
     @staticmethod
     def _take(there, message, stored):
