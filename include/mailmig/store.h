@@ -49,12 +49,13 @@ int store_open(struct store *s, struct mm_err *reterr);
 int store_join(struct store *s);
 
 struct store_features {
-	bool tells_uids;     /* of what was put (UIDPLUS) */
-	bool batches;        /* several messages in one put, all or nothing (MULTIAPPEND) */
-	bool marks;          /* changed_since works (CONDSTORE) */
-	bool discards;       /* nothing is written: a dry run */
-	bool labels;         /* folders are labels: a message may be in several */
-	bool merges;         /* equal messages take the room of one */
+	bool tells_uids;    /* of what was put (UIDPLUS) */
+	bool batches;       /* several messages in one put, all or nothing (MULTIAPPEND) */
+	bool marks;         /* changed_since works (CONDSTORE) */
+	bool discards;      /* nothing is written: a dry run */
+	bool labels;        /* folders are labels: a message may be in several */
+	bool merges;        /* equal messages take the room of one */
+	bool flagged_later; /* \Flagged put with a message is not seen by all: set afterwards */
 	uint64_t size_limit; /* of one message; 0: none told */
 	uint64_t caps_hash;  /* a number for all that the store says that it can */
 	enum folder_server server;

@@ -55,6 +55,7 @@ static int bind(struct folder_work *w, const struct match_item *o, bool ours,
 		.uidvalidity = w->destination.status.uidvalidity,
 		.dest_uid = o->partner,
 		.reason = o->reason,
+		.held_under = o->due ? HELD_FLAG_DUE : 0,
 		.ours = ours && o->how != MATCHED_REWRITTEN,
 	};
 
@@ -102,21 +103,21 @@ static int set_base(struct match_item *o, struct match_list *d, struct mm_err *r
 	return 0;
 }
 
-/* Merged, the flags of both sides are united; or they become those of the origin. */
+/* What the destination lacks is carried over. */
 static int unite_flags(struct folder_work *w, const struct match_item *o, struct match_list *d,
 		       struct mm_err *reterr)
 {
 	const struct match_item *there = match_find(d, o->partner);
-	struct flag_change c = {
-		.uid = o->uid, .dest_uid = o->partner, .base = o->base, .now = o->flags};
 
-	if (!there || !there->flags || !o->flags || strcmp(there->flags, o->flags) == 0)
+	if (!o->base || !there)
 		return 0;
-	if (!c.base && w->lane->engine->job->flags.mode != FLAGS_ORIGIN)
-		return 0;
-	c.base = c.base ? c.base : o->flags;
-	c.there = there->flags;
-	return flag_changes_add(w, &c, reterr);
+	return flag_changes_add(w,
+				&(struct flag_change){.uid = o->uid,
+						      .dest_uid = o->partner,
+						      .base = o->base,
+						      .now = o->flags,
+						      .there = there->flags},
+				reterr);
 }
 
 void drop_fresh(struct folder_work *w, const struct match_list *o, struct seqset *bound)

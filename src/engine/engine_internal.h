@@ -195,11 +195,16 @@ int lane_try_again(struct lane *l, struct mm_err *err);
  * (not_before_usec is set). */
 int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
 
+/* A row's held_under, where nothing was refused but \Flagged has still to be set, which belongs
+ * to the copy and not to what changed since. */
+#define HELD_FLAG_DUE 1
+
 /* What the destination's folder cannot keep (canonical texts). */
 struct unkept {
-	struct buf told;   /* a person was told of these, by this run or before; */
-	struct buf before; /* by earlier ones alone */
-	struct buf silent; /* it took these without a word */
+	struct buf told;    /* a person was told of these, by this run or before; */
+	struct buf before;  /* by earlier ones alone */
+	struct buf silent;  /* it took these without a word */
+	struct buf refused; /* a message was refused with this one, and taken without it */
 	bool recalled, changed;
 };
 
@@ -295,6 +300,11 @@ struct flag_change {
  * nothing may be read from the destination meanwhile. */
 int flag_changes_add(struct folder_work *w, const struct flag_change *c, struct mm_err *reterr);
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
+/* The message's \Flagged, which has to be set after its copy is there. */
+int flag_changes_add_flagged(struct folder_work *w, uint32_t uid, uint32_t dest_uid,
+			     const char *base, struct mm_err *reterr);
+/* For all messages of w->flag_later that were copied. */
+int flag_changes_flagged(struct folder_work *w, struct mm_err *reterr);
 
 /* ---- flagback.c: the destination's side of flags ---- */
 /* flags.mode "origin": what was changed at the destination since the last run. */
@@ -302,6 +312,8 @@ int flags_bring_back(struct folder_work *w, struct mm_err *reterr);
 /* What of `flags` the folder can keep, into kept (empty); the rest will be told. */
 int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
 		  struct mm_err *reterr);
+/* A message was taken without these keywords, and refused with them. */
+int unkept_refused(struct folder_work *w, const char *keywords, struct mm_err *reterr);
 /* These were refused, or (silent) accepted and not kept. */
 int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr);
 /* Tell what is news, once, and write it down. */

@@ -15,6 +15,7 @@ void unkept_done(struct unkept *u)
 	buf_done(&u->told);
 	buf_done(&u->before);
 	buf_done(&u->silent);
+	buf_done(&u->refused);
 	*u = (struct unkept){0};
 }
 
@@ -67,10 +68,18 @@ int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_
 	return r < 0 ? mm_err_oom(reterr) : 0;
 }
 
+/* One that stands alone is the one: the next message comes without it. */
+int unkept_refused(struct folder_work *w, const char *keywords, struct mm_err *reterr)
+{
+	if (!strchr(keywords, ' ') && unite(&w->unkept.refused, keywords) < 0)
+		return mm_err_oom(reterr);
+	return unkept_add(w, keywords, false, reterr);
+}
+
 int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
 		  struct mm_err *reterr)
 {
-	_cleanup_(buf_done) struct buf permitted = {0}, lost = {0}, none = {0};
+	_cleanup_(buf_done) struct buf permitted = {0}, lost = {0}, taken = {0}, none = {0};
 	int r = 0;
 
 	if (!*flags)
@@ -83,9 +92,11 @@ int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
 		r = recall(w, reterr);
 	if (r < 0)
 		return r;
-	return flags_diff(buf_str(&w->unkept.silent), buf_str(&permitted), kept, &none) < 0
-		       ? mm_err_oom(reterr)
-		       : 0;
+	r = flags_diff(buf_str(&w->unkept.refused), buf_str(&permitted), &taken, &none);
+	buf_reset(&none);
+	if (r == 0)
+		r = flags_diff(buf_str(&w->unkept.silent), buf_str(&taken), kept, &none);
+	return r < 0 ? mm_err_oom(reterr) : 0;
 }
 
 static int write_down(struct folder_work *w)

@@ -375,3 +375,40 @@ int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 	f->n = 0;
 	return 0;
 }
+
+/* ---- \Flagged after the copy ---- */
+
+int flag_changes_add_flagged(struct folder_work *w, uint32_t uid, uint32_t dest_uid,
+			     const char *base, struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf now = {0};
+
+	if (flags_union(base, "\\Flagged", &now) < 0)
+		return mm_err_oom(reterr);
+	return flag_changes_add(w,
+				&(struct flag_change){.uid = uid,
+						      .dest_uid = dest_uid,
+						      .base = base,
+						      .now = buf_str(&now),
+						      .late = true},
+				reterr);
+}
+
+int flag_changes_flagged(struct folder_work *w, struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf strings = {0};
+	int r = 0;
+
+	for (uint64_t i = 0, n = seqset_count(&w->flag_later); r == 0 && i < n; i++) {
+		uint32_t uid = seqset_nth(&w->flag_later, i);
+		struct state_row row;
+
+		r = state_get(w->lane->engine->state, w->pair->sf.id, uid, &row, &strings,
+			      reterr);
+		if (r > 0)
+			r = row.dest_uid ? flag_changes_add_flagged(w, uid, row.dest_uid,
+								    row.flags, reterr)
+					 : 0;
+	}
+	return r < 0 ? r : flag_changes_send(w, reterr);
+}

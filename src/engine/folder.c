@@ -4,6 +4,7 @@
  * exactly-once: no message is sent before its intent is on the disk, none is called stored
  * before it was found. */
 #include <mailmig/clock.h>
+#include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
 #include <syslog.h>
@@ -63,8 +64,7 @@ static uint64_t dest_mark(const struct folder_work *w)
 	const struct state_folder *sf = &w->pair->sf;
 	const struct folder_status *d = &w->destination.status;
 
-	return sf->complete && sf->rules == w->lane->engine->rules && w->destination.marks &&
-			       d->uidvalidity == sf->dest_uidvalidity &&
+	return sf->complete && w->destination.marks && d->uidvalidity == sf->dest_uidvalidity &&
 			       d->modseq >= sf->dest_modseq
 		       ? sf->dest_modseq
 		       : 0;
@@ -199,6 +199,22 @@ static bool is_refused_change(struct folder_work *w, const struct state_row *row
 	return true;
 }
 
+/* A copy without its \Flagged, if it still has that. */
+static int flag_is_due(struct folder_work *w, const struct message *m,
+		       const struct state_row *row, struct mm_err *reterr)
+{
+	bool merge = w->lane->engine->job->flags.mode != FLAGS_FIRST;
+	const struct flag_change c = {.uid = m->uid,
+				      .dest_uid = row->dest_uid,
+				      .base = row->flags,
+				      .now = merge ? m->flags : row->flags,
+				      .late = true};
+
+	if (!merge && flags_has(m->flags, "\\Flagged"))
+		return flag_changes_add_flagged(w, m->uid, row->dest_uid, row->flags, reterr);
+	return flag_changes_add(w, &c, reterr);
+}
+
 int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
 		uint64_t limit, struct mm_err *reterr)
 {
@@ -212,6 +228,8 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	if (r == 1 && (row.state == ROW_STORED || row.state == ROW_ALTERED)) {
 		if (seqset_add(&w->known, m->uid, m->uid) < 0)
 			return mm_err_oom(reterr);
+		if (row.dest_uid && row.held_under == HELD_FLAG_DUE)
+			return flag_is_due(w, m, &row, reterr);
 		if (row.dest_uid && strcmp(row.flags, m->flags) != 0 &&
 		    !is_refused_change(w, &row, m))
 			return flag_changes_add(w,
@@ -524,6 +542,8 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = flags_bring_back(w, reterr);
 	if (r == 0)
 		r = transfer(w, reterr);
+	if (r == 0)
+		r = flag_changes_flagged(w, reterr);
 	/* What the server has and did not send is asked for by a pass with a listing. */
 	if (r == 0 && w->eager && seqset_count(&w->told) < w->origin.status.messages)
 		w->incomplete = p->crowded = true;

@@ -2,6 +2,7 @@
 /* Intents: uploads whose answer never came. They are looked for, and what is not there is
  * waited for before it is sent again. */
 #include <mailmig/clock.h>
+#include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
 #include <syslog.h>
@@ -23,6 +24,7 @@ static int keep_intent(void *userdata, const struct state_row *row)
 	it->uid = row->uid;
 	it->size = row->size;
 	it->fingerprint = row->fingerprint;
+	it->due = row->held_under == HELD_FLAG_DUE;
 	it->has_digest = row->has_digest;
 	memcpy(it->digest, row->digest, sizeof(it->digest));
 	it->flags = text_dup(row->flags);
@@ -181,6 +183,8 @@ static int settle_intent(struct folder_work *w, const struct match_item *it,
 		return mm_err_oom(reterr);
 	if (!now || strcmp(now->flags, it->flags) == 0)
 		return 0;
+	if (it->due && flags_has(now->flags, "\\Flagged"))
+		return flag_changes_add_flagged(w, it->uid, it->partner, it->flags, reterr);
 	return flag_changes_add(w,
 				&(struct flag_change){.uid = it->uid,
 						      .dest_uid = it->partner,

@@ -125,25 +125,36 @@ static const char *keywords(const struct item *it)
 }
 
 /* A message must not be lost for its keywords: the next attempt goes without them. */
-static bool drop_keywords(struct transfer *t, struct item *it)
+static bool drop_keywords(struct item *it)
 {
 	const char *flags = item_to_send(it).flags, *from = keywords(it);
-	char *kept;
+	_cleanup_(freep) char *kept = NULL, *dropped = NULL;
 
 	if (!from)
 		return false;
 	kept = text_dupn(flags, from > flags ? (size_t)(from - flags - 1) : 0);
-	if (!kept)
+	dropped = text_dup(from);
+	if (!kept || !dropped)
 		return false;
-	if (!t->told_lost_flags)
-		engine_note(t->engine, LOG_NOTICE,
-			    "folder \"%s\": a message was refused; trying it without its "
-			    "keywords: %s",
-			    t->work->pair->destination, from);
-	t->told_lost_flags = true;
 	free(it->kept_flags);
-	it->kept_flags = kept;
+	it->kept_flags = STEAL(kept);
+	free(it->dropped);
+	it->dropped = STEAL(dropped);
 	return true;
+}
+
+/* Keywords that a message like this was refused for. */
+static int leave_off(struct transfer *t, struct item *it, struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf kept = {0};
+	int r;
+
+	if (t->work->unkept.refused.len == 0 || !keywords(it))
+		return 0;
+	r = unkept_filter(t->work, item_to_send(it).flags, &kept, reterr);
+	if (r == 0 && text_set(&it->kept_flags, buf_str(&kept)) < 0)
+		r = mm_err_oom(reterr);
+	return r;
 }
 
 /* The message in hand becomes its original with these repairs. */
@@ -207,7 +218,7 @@ static int next_form(struct transfer *t, struct batch *b, struct item *it,
 
 	if (refusal->scope != MM_SCOPE_MESSAGE || refusal->retry != MM_RETRY_NEVER)
 		return 0;
-	if (drop_keywords(t, it)) /* a limit may be one of keywords, too */
+	if (drop_keywords(it)) /* a limit may be one of keywords, too */
 		return 1;
 	if (!t->engine->job->repair || refusal->cls == MM_CLASS_TOO_LARGE)
 		return 0;
@@ -262,12 +273,16 @@ static int climb(struct transfer *t, struct batch *b, size_t i, const struct mm_
 
 	if (first)
 		refusal = *first;
-	else
+	else if ((r = leave_off(t, it, reterr)) == 0)
 		r = send_alone(t, b, i, &refusal, reterr);
 	while (r == 0 && (r = next_form(t, b, it, &refusal, reterr)) > 0)
 		r = send_alone(t, b, i, &refusal, reterr);
-	if (r != 0)
-		return r < 0 ? r : 0;
+	if (r > 0) /* it is there */
+		return it->dropped && it->repairs == 0
+			       ? unkept_refused(t->work, it->dropped, reterr)
+			       : 0;
+	if (r < 0)
+		return r;
 	if (refusal.cls == MM_CLASS_THROTTLED)
 		return put_off(t, b, &refusal, reterr);
 	if (refusal.scope == MM_SCOPE_MESSAGE)

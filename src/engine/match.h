@@ -31,6 +31,7 @@ struct match_item {
 	bool says : 1, certain : 1; /* struct witness */
 	bool has_digest : 1;
 	bool doubtful : 1; /* only the whole content can tell */
+	bool due : 1;      /* an intent: HELD_FLAG_DUE */
 	uint8_t how;       /* enum match_how, with a partner */
 	uint32_t uid;
 	uint32_t partner;  /* uid on the other side; 0: none */

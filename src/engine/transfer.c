@@ -19,6 +19,8 @@ struct batch *batch_free(struct batch *b)
 		message_done(&b->v[i].message);
 		message_done(&b->v[i].original);
 		free(b->v[i].kept_flags);
+		free(b->v[i].dropped);
+		free(b->v[i].base_flags);
 		free(b->v[i].reason);
 	}
 	free(b);
@@ -65,6 +67,8 @@ static int put_row(struct transfer *t, const struct batch *b, const struct item 
 		.ours = !it->theirs && !(it->guessed && state == ROW_ALTERED),
 	};
 
+	if (it->base_flags && t->engine->job->flags.mode == FLAGS_FIRST)
+		row.held_under = HELD_FLAG_DUE; /* no later run would find it changed */
 	if (ladder_repair_text(it, &repair) < 0)
 		return mm_err_oom(reterr);
 	if (repair.len > 0 && (state == ROW_INTENT || state == ROW_ALTERED))
@@ -211,6 +215,32 @@ static int submit(struct transfer *t, struct mm_err *reterr)
 
 /* ---- receiving ---- */
 
+/* s without \Flagged, into out (empty). */
+static int without_flagged(const char *s, struct buf *out)
+{
+	_cleanup_(buf_done) struct buf none = {0};
+
+	return flags_diff("\\Flagged", s, out, &none);
+}
+
+/* \Flagged is set when the message is there; until then it counts as not carried over. */
+static int put_off_flagged(struct transfer *t, struct item *it, struct buf *kept,
+			   struct mm_err *reterr)
+{
+	_cleanup_(buf_done) struct buf base = {0}, less = {0};
+
+	if (without_flagged(it->message.flags, &base) < 0 ||
+	    without_flagged(buf_str(kept), &less) < 0 ||
+	    text_set(&it->base_flags, buf_str(&base)) < 0 ||
+	    seqset_add(&t->work->flag_later, it->message.uid, it->message.uid) < 0)
+		return mm_err_oom(reterr);
+	buf_done(kept);
+	*kept = less;
+	less = (struct buf){0};
+	it->origin_flags = it->base_flags;
+	return 0;
+}
+
 /* What of the flags the destination's folder can hold. */
 static int permit_flags(struct transfer *t, struct item *it, struct mm_err *reterr)
 {
@@ -219,6 +249,8 @@ static int permit_flags(struct transfer *t, struct item *it, struct mm_err *rete
 
 	it->origin_flags = it->message.flags;
 	r = unkept_filter(t->work, it->message.flags, &kept, reterr);
+	if (r == 0 && t->features.flagged_later && flags_has(buf_str(&kept), "\\Flagged"))
+		r = put_off_flagged(t, it, &kept, reterr);
 	if (r < 0 || kept.len == strlen(it->message.flags))
 		return r;
 	return text_set(&it->kept_flags, buf_str(&kept)) < 0 ? mm_err_oom(reterr) : 0;

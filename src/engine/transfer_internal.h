@@ -32,7 +32,9 @@
 /* One message of a batch and what became of it. */
 struct item {
 	struct message message;
-	const char *origin_flags; /* all of them: message.flags */
+	const char *origin_flags; /* all of them: message.flags; or base_flags */
+	char *dropped;            /* keywords that the last attempt went without; owned */
+	char *base_flags;         /* without \Flagged, where that is set afterwards; owned */
 	char *kept_flags; /* those the destination can hold, where that is fewer; owned */
 	enum row_state state;
 	uint32_t dest_uid;
@@ -77,7 +79,6 @@ struct transfer {
 	uint64_t doubt_usec;   /* uncertain_usec of earlier sessions */
 	bool sent;    /* something was: its outcome may be uncertain when the session ends */
 	bool put_off; /* the destination wants to be left alone */
-	bool told_lost_flags;
 	bool told_altered;
 	bool closed; /* the folder takes no message at all */
 

@@ -79,6 +79,7 @@ static void do_features(const struct store *s, struct store_features *ret)
 	ret->marks = caps & IMAP_CAP_CONDSTORE;
 	ret->labels = caps & IMAP_CAP_GMAIL;
 	ret->merges = caps & IMAP_CAP_GMAIL;
+	ret->flagged_later = imap_quirks(c) & IMAP_QUIRK_FLAGGED_LATER;
 	ret->size_limit = imap_append_limit(c);
 	ret->caps_hash = imap_caps_hash(c);
 	ret->server = imap_server(c);

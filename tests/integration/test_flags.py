@@ -86,9 +86,10 @@ def test_table(mode, near, far, make_pair, mm, proxied):
     with pair.at_origin() as ours, pair.at_destination() as theirs:
         set_flags(ours, [case(i)[1] for i in range(n)])
         set_flags(theirs, [case(i)[2] for i in range(n)])
+    updates = sum(changes(mode, *case(i)) for i in range(n))
+    assert pair.run("--dry-run")["flags_updated"] == updates
     done = pair.run()
-    assert (done["copied"], done["present"]) == (0, n)
-    assert done["flags_updated"] == sum(changes(mode, *case(i)) for i in range(n))
+    assert (done["copied"], done["present"], done["flags_updated"]) == (0, n, updates)
     with pair.at_destination() as theirs:
         got = flags(theirs)
         before = theirs.everything()
@@ -284,7 +285,7 @@ def test_keywords_that_are_not_kept(site):
     """The destination says yes to a keyword and forgets it: where the origin's flags win it would
     be set again in each run, were it not found out."""
     s = site(flags={"mode": "origin"})
-    forgets = [r"edit ( ?)\bghost\b => "]
+    forgets = ["without CONDSTORE QRESYNC", r"edit ( ?)\bghost\b => "]
     with s.pair.at_origin() as ours:
         corpus.simple(ours, "INBOX", 2, flags=("\\Seen", "ghost"))
     assert s.run(forgets)[0]["copied"] == 2
@@ -296,6 +297,42 @@ def test_keywords_that_are_not_kept(site):
     # Asked to, it tries again; the server has learned it.
     done, notes, stores = s.run([], "--retry-held")
     assert (done["flags_updated"], notes, stores) == (0, [], [])
+
+
+def test_a_limit_of_keywords(site):
+    """A message that is refused for its keyword goes without it, and so do those after it."""
+    s = site()
+    limit = [r"on APPEND .*\([^)]*ghost", "send $tag NO [LIMIT] too many keywords"]
+    with s.pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 30, flags=("\\Seen", "ghost"))
+    done, notes, stores = s.run(limit)
+    assert done["copied"] == 30 and len(notes) == 1 and "ghost" in notes[0] and stores == []
+    tries = [re.search(r"\(([^)]*)\)", h).group(1) for h in s.far.heard if " APPEND " in h]
+    assert tries.count("\\Seen ghost") == 2 and tries.count("\\Seen") == 30
+    with s.pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 1, first=100, flags=("ghost",))
+    done, notes, stores = s.run(limit)
+    assert done["copied"] == 1 and (notes, stores) == ([], [])
+    with s.pair.at_destination() as theirs:
+        assert flags(theirs) == 30 * [{"\\Seen"}] + [set()]
+
+
+@pytest.mark.parametrize("mode", ["merge", "origin", "first"])
+def test_flagged_by_store_for_exchange(mode, site):
+    """With APPEND it would show in IMAP alone. It is no update of flags, and is not repeated."""
+    s = site(flags={"mode": mode})
+    exchange = [r"edit \* OK [^\r\n]* ready => * OK The Microsoft Exchange IMAP4 service is ready."]
+    with s.pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 2, flags=("\\Seen",))
+        corpus.simple(ours, "INBOX", 3, first=10, flags=("\\Flagged", "\\Seen"))
+    done, notes, stores = s.run(exchange)
+    assert (done["copied"], done["flags_updated"], notes) == (5, 0, []) and len(stores) == 1
+    assert not [h for h in s.far.heard if "APPEND" in h and "\\Flagged" in h]
+    s.pair.assert_equal()
+    for _ in range(2):
+        done, notes, stores = s.run(exchange)
+        assert (done["flags_updated"], stores) == (0, [])
+    s.pair.assert_equal()
 
 
 def mark(client, n, *add):
