@@ -20,6 +20,10 @@ char *clock_rfc3339(uint64_t wall_usec, char *buf, size_t n);
 /* The reverse, of exactly that form. 0 or -EBADMSG. */
 int clock_parse_rfc3339(const char *s, uint64_t *ret_wall_usec);
 
+/* The first second of a day "2026-11-20" in local time, since 1970 in UTC; years from 1970 on.
+ * 0 or -EBADMSG. */
+int clock_parse_day(const char *s, int64_t *ret_sec);
+
 /* For people, in local time: "14:05", on another day than `now` "2026-11-21 14:05", into buf
  * (at least CLOCK_LOCAL_MAX). Returns buf. */
 #define CLOCK_LOCAL_MAX 32

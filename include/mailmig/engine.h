@@ -19,7 +19,8 @@ struct engine_folder {
 	const char *origin;      /* canonical */
 	const char *destination; /* canonical */
 	uint64_t messages, copied, present, skipped, failed, flags_updated, deleted, bytes;
-	uint64_t bytes_total; /* at the origin, 0: not told */
+	const uint64_t *skipped_by; /* SKIP_N: their sum is `skipped` */
+	uint64_t bytes_total;       /* at the origin, 0: not told */
 	bool created;
 	bool unchanged;    /* nothing to look at since the last run */
 	const char *error; /* NULL: fine */

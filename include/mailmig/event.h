@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <mailmig/base.h>
 #include <mailmig/error.h>
+#include <mailmig/skip.h>
 
 /* What a worker reports while it runs and when it is done: plain data and its JSON form, which
  * is the same on the worker's socket, in the control protocol and in `run --json`:
@@ -13,7 +14,8 @@
  *    "bytes_done":…,"bytes_total":…,"rate":…,"eta_seconds":…,"until":…}
  *                                   (until: null, or in phase "throttled" when it goes on)
  *   {"event":"folder","account":…,"run":…,"folder":…,"destination":…,"messages":…,"copied":…,
- *    "present":…,"skipped":…,"failed":…,"flags_updated":…,"deleted":…,"bytes":…,"created":…,"result":…}
+ *    "present":…,"skipped":…,"skipped_by":{…},"failed":…,"flags_updated":…,"deleted":…,
+ *    "bytes":…,"created":…,"result":…}                    (skipped_by: reason and number)
  *   {"event":"message","account":…,"run":…,"folder":…,"uid":…,"result":…,"class":…,"text":…,
  *    "advice":…}                                       (only messages that were not done as
  * asked)
@@ -62,6 +64,7 @@ struct run_summary {
 	uint64_t copied;
 	uint64_t present;
 	uint64_t skipped;
+	uint64_t skipped_by[SKIP_N]; /* their sum is `skipped` */
 	uint64_t failed;
 	uint64_t flags_updated;
 	uint64_t deleted;
@@ -94,9 +97,9 @@ int run_summary_add_throttle(struct run_summary *s, const char *text, const char
 /* When it may go on; 0: it did not end for that. */
 uint64_t run_summary_until(const struct run_summary *s);
 
-/* The object of `last_run`, with "account", "dry_run", "total_messages", "total_bytes" and
- * "round_trips" after the members of the contract. Times of 0 and what is NULL are null. A new
- * reference, or NULL without memory. */
+/* The object of `last_run`, with "account", "dry_run", "skipped_by", "total_messages",
+ * "total_bytes" and "round_trips" after the members of the contract. Times of 0 and what is
+ * NULL are null. A new reference, or NULL without memory. */
 json_t *run_summary_to_json(const struct run_summary *s);
 
 /* Fill an empty summary; other members are ignored, those of the contract must be there (but

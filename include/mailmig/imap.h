@@ -48,6 +48,7 @@ enum imap_cap {
 	IMAP_CAP_GMAIL = 1 << 19,              /* X-GM-EXT-1: equal messages are one */
 	IMAP_CAP_COMPRESS = 1 << 20,           /* RFC 4978: COMPRESS=DEFLATE */
 	IMAP_CAP_UTF8 = 1 << 21,               /* RFC 6855: UTF8=ACCEPT, UTF8=ONLY */
+	IMAP_CAP_ESEARCH = 1 << 22,            /* RFC 4731 */
 	IMAP_CAP_XLIST = 1 << 24,              /* roles before RFC 6154 */
 	IMAP_CAP_CREATE_SPECIAL_USE = 1 << 25, /* RFC 6154 §5 */
 };
@@ -98,8 +99,7 @@ bool imap_usable(const struct imap *c); /* false once the session broke */
 bool imap_garbled(const struct imap *c);
 
 /* By the greeting, and by the answer to ID, which comes with the first answers after the login.
- * The name: from ID, cleaned; "" while or where none is told. */
-const char *imap_server_name(const struct imap *c);
+ */
 unsigned imap_quirks(const struct imap *c); /* enum imap_quirk */
 
 /* Is UTF8=ACCEPT in force (once the first answer has come)? Names of folders (raw) are in
@@ -179,6 +179,19 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
 		    struct mm_err *reterr);
 size_t imap_fetches(const struct imap *c); /* begun and not ended */
+
+/* UID SEARCH for all of what is given. */
+struct imap_search {
+	uint32_t first, last;          /* UIDs; 0: no bound */
+	int64_t before_day, since_day; /* BEFORE, SINCE: days since 1970; 0: any */
+	const char
+		*raw; /* more search keys, in UTF-8: checked, nothing in it ends the command */
+};
+int imap_search_begin(struct imap *c, const struct imap_search *what, struct mm_err *reterr);
+/* What the oldest search found is added to `found`. A refusal is an error of scope folder, for
+ * `raw` (not understood, or its characters) one of the job, class config; so is an OK that
+ * tells nothing, even not that nothing was found, of scope folder. */
+int imap_search_end(struct imap *c, struct seqset *found, struct mm_err *reterr);
 
 /* APPEND or MULTIAPPEND of n messages with flags, date and body. Returns at once with LITERAL+;
  * else the server's consent to each literal is waited for. */

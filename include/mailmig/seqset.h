@@ -22,6 +22,10 @@ void seqset_done(struct seqset *s);
 void seqset_reset(struct seqset *s);
 /* 1 <= first <= last. Appending in ascending order is O(1). 0 or -ENOMEM. */
 int seqset_add(struct seqset *s, uint32_t first, uint32_t last);
+/* Members of a that are not in b, into the empty set `ret`. 0 or -ENOMEM. */
+int seqset_subtract(const struct seqset *a, const struct seqset *b, struct seqset *ret);
+/* Members of `from` as well. 0 or -ENOMEM. */
+int seqset_unite(struct seqset *s, const struct seqset *from);
 bool seqset_contains(const struct seqset *s, uint32_t uid);
 uint64_t seqset_count(const struct seqset *s);
 /* The i-th smallest member (from 0), 0 when there is none. */

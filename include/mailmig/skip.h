@@ -2,6 +2,7 @@
 #ifndef MAILMIG_SKIP_H
 #define MAILMIG_SKIP_H
 
+#include <jansson.h>
 #include <mailmig/base.h>
 
 /* Why a message of the origin is left out. Each is counted under one reason, the first that
@@ -27,5 +28,13 @@ const char *skip_words(enum skip_reason r);
 #define SKIPS_TEXT_MAX 512
 char *skips_to_text(const uint64_t counts[static SKIP_N], char buf[static SKIPS_TEXT_MAX]);
 void skips_from_text(const char *s, uint64_t counts[static SKIP_N]);
+
+/* The same as {"too-old": 3, "too-large": 1}: a new reference, NULL without memory; what is
+ * unknown or no number from 0 up is passed over. */
+json_t *skips_to_json(const uint64_t counts[static SKIP_N]);
+void skips_from_json(const json_t *o, uint64_t counts[static SKIP_N]);
+
+/* For people behind a number of them: " (3 too old, 1 too large)", "" for none. */
+char *skips_to_words(const uint64_t counts[static SKIP_N], char buf[static SKIPS_TEXT_MAX]);
 
 #endif

@@ -66,6 +66,8 @@ struct state_folder {
 	uint64_t dest_modseq;
 	uint32_t dest_messages;
 	uint64_t skipped[SKIP_N]; /* messages that the rules left out */
+	int64_t ripens; /* when the first of them will be old enough (seconds since 1970); 0:
+			   none */
 };
 
 /* Open or create. mailboxes: those of the account at both ends, as text; dry: nothing is ever

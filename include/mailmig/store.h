@@ -124,6 +124,19 @@ int store_read_next(struct store *s, struct message *ret, struct seqset *vanishe
 		    struct mm_err *reterr);
 size_t store_reads(const struct store *s); /* begun and not ended */
 
+/* Which messages of the folder fit all of what is given, as the store sees it. */
+struct store_search {
+	uint32_t first, last; /* UIDs; 0: no bound */
+	int64_t before_day; /* arrived on an earlier day (since 1970), as the store shows it; 0:
+			       any */
+	int64_t since_day;  /* on this day or later; 0: any */
+	const char *raw;    /* in the language of such stores; NULL: any */
+};
+int store_search_begin(struct store *s, const struct store_search *what, struct mm_err *reterr);
+/* UIDs are added to `found`. Scope folder: this store, or this folder, tells nothing; class
+ * config, of the job: `raw` is not understood. */
+int store_search_end(struct store *s, struct seqset *found, struct mm_err *reterr);
+
 /* Put messages (flags, date, body) into a folder. */
 struct store_put {
 	bool stored;          /* the store says so; else refused: nothing is assumed */

@@ -221,6 +221,8 @@ const char *rule_proxy(const char *s);
 const char *rule_schedule(const char *s);
 const char *rule_absence(const char *s);
 const char *rule_account_name(const char *s);
+const char *rule_day(const char *s);
+const char *rule_search(const char *s);
 const char *rule_secret_name(const char *s); /* of a credential or a stored secret */
 const char *rule_server_name(const char *s);
 const char *rule_flag(const char *s);
@@ -275,6 +277,9 @@ void rules_account(struct check *c, const config_setting_t *entry,
 
 /* folders.c: of an account or a group. */
 void rules_folders(struct check *c, const config_setting_t *entry);
+
+/* selection.c: rules of `messages` that contradict each other. group: an account or a group. */
+void rules_messages(struct check *c, const config_setting_t *group);
 
 /* A member that is a text / a flag that is true; NULL / false otherwise. */
 const char *setting_text(const config_setting_t *group, const char *name);

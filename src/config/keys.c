@@ -15,6 +15,7 @@
 
 #define SPAN_DAY            (86400 * USEC_PER_SEC)
 #define SPAN_YEAR           (365 * SPAN_DAY)
+#define AGE_RANGE           RANGE(USEC_PER_SEC, 200 * SPAN_YEAR)
 #define TIMEOUT_RANGE       RANGE(USEC_PER_SEC, SPAN_DAY) /* less ends every connection */
 #define MAX_JOBS_MAX        1000                          /* a process each */
 #define MAX_CONNECTIONS_MAX 1000
@@ -223,13 +224,20 @@ static const struct key rows_folders[] = {
 TABLE(keys_folders, "folders", rows_folders);
 
 static const struct key rows_messages[] = {
-	{"max_age", KEY_SPAN, .status = KEY_LATER},
-	{"min_age", KEY_SPAN, .status = KEY_LATER},
-	{"since", KEY_STRING, .status = KEY_LATER},
-	{"before", KEY_STRING, .status = KEY_LATER},
-	{"min_size", KEY_SIZE, .status = KEY_LATER},
-	{"max_size", KEY_SIZE, .status = KEY_LATER},
-	{"search", KEY_STRING, .status = KEY_LATER},
+	{"max_age", KEY_SPAN, AGE_RANGE,
+	 INTO(struct account_values, account.job.messages.max_age_usec)},
+	{"min_age", KEY_SPAN, AGE_RANGE,
+	 INTO(struct account_values, account.job.messages.min_age_usec)},
+	{"since", KEY_STRING, .rule = rule_day,
+	 INTO(struct account_values, account.job.messages.since)},
+	{"before", KEY_STRING, .rule = rule_day,
+	 INTO(struct account_values, account.job.messages.before)},
+	{"min_size", KEY_SIZE, RANGE(0, INT64_MAX),
+	 INTO(struct account_values, account.job.messages.min_size)},
+	{"max_size", KEY_SIZE, RANGE(1, INT64_MAX),
+	 INTO(struct account_values, account.job.messages.max_size)},
+	{"search", KEY_STRING, .rule = rule_search,
+	 INTO(struct account_values, account.job.messages.search)},
 };
 TABLE(keys_messages, "messages", rows_messages);
 
@@ -275,7 +283,7 @@ static const struct key rows_account[] = {
 	 INTO(struct account_values, account.job.destination)},
 	{"backup", KEY_GROUP, KEY_LATER, .keys = &keys_endpoint},
 	{"folders", KEY_GROUP, .keys = &keys_folders},
-	{"messages", KEY_GROUP, KEY_LATER, .keys = &keys_messages},
+	{"messages", KEY_GROUP, .keys = &keys_messages},
 	{"flags", KEY_GROUP, .keys = &keys_flags},
 	{"match", KEY_WORDS, .words = words_match,
 	 INTO(struct account_values, account.job.match)},

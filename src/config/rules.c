@@ -328,6 +328,7 @@ void rules_account(struct check *c, const config_setting_t *entry,
 	rule_endpoint(c, entry, what, "destination", servers);
 	rule_itself(c, entry, servers);
 	rules_folders(c, entry);
+	rules_messages(c, entry);
 	rule_flags(c, entry);
 }
 
@@ -395,6 +396,7 @@ int rules_group(struct check *c, const config_setting_t *entry, const struct nam
 	needs(c, entry, "accounts_file", what, "accounts_file = \"FILE\"");
 	rule_doubled(c, entry, names, "group");
 	rule_group_name(c, entry);
+	rules_messages(c, entry);
 	rule_flags(c, entry);
 	rules.password[ORIGIN] = rule_group_side(c, entry, what, "origin", servers);
 	rules.password[DESTINATION] = rule_group_side(c, entry, what, "destination", servers);

@@ -118,7 +118,10 @@ static void check_size(struct check *c, const config_setting_t *s, const struct 
 	uint64_t v = 0;
 	int r = parse_size(value, &v);
 
-	if (r == -ERANGE || (r == 0 && (v < k->min || v > k->max)))
+	if (r == 0 && v < k->min)
+		check_complain(c, s, "%s = \"%s\" is too small; write \"%" PRIu64 "\" or more",
+			       name, shown(buf, value), k->min);
+	else if (r == -ERANGE || (r == 0 && v > k->max))
 		check_complain(c, s, "%s = \"%s\" is too large; write less than 8 EiB", name,
 			       shown(buf, value));
 	else if (r < 0)

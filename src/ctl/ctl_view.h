@@ -148,9 +148,8 @@ void progress_words(FILE *f, const struct progress *p);
 
 /* ---- views of a run (run_view.c, plan_view.c) ---- */
 
-/* Why messages were skipped or failed, counted from the events by class. */
+/* Why messages failed, counted from the events by class. */
 struct reasons {
-	uint64_t skipped[MM_CLASS_LOCAL + 1];
 	uint64_t failed[MM_CLASS_LOCAL + 1];
 };
 
@@ -167,6 +166,9 @@ void run_view_refine(struct run_summary *s, uint64_t measured_usec);
 /* The end of a run: every message in one bucket, the errors with their advice. */
 void run_view_summary(FILE *f, const struct look *l, const struct run_summary *s,
 		      const struct reasons *reasons, bool errors_only);
+
+/* Why messages were skipped, of a "folder" event or of a run: " (3 too old)", or "". */
+char *event_skips(const json_t *event, char buf[static SKIPS_TEXT_MAX]);
 
 /* A "folder" or "message" event as a line. */
 void run_view_folder(FILE *f, const json_t *event);

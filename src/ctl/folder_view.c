@@ -7,7 +7,7 @@
 
 #define ROWS_MAX        40 /* on a terminal: a screen, and the errors after it still in sight */
 #define NAME_MAX_OCTETS 500 /* of a cell with two names */
-#define NOTE_MAX_OCTETS 200
+#define NOTE_MAX_OCTETS 320
 
 enum column {
 	COLUMN_FOLDER,
@@ -51,12 +51,16 @@ static void put_size(char *buf, size_t n, const json_t *folder)
 static void put_note(char *buf, size_t n, const json_t *folder)
 {
 	const char *result = member_str(folder, "result"), *text = member_str(folder, "text");
+	char skipped[SKIPS_TEXT_MAX];
 
 	*buf = '\0';
 	if (*result && strcmp(result, "ok") != 0)
 		(void)snprintf(buf, n, "%s%s%s", result, *text ? ": " : "", text);
 	else if (member_u64(folder, "skipped") > 0)
-		(void)snprintf(buf, n, "%" PRIu64 " skipped", member_u64(folder, "skipped"));
+		(void)snprintf(buf, n, "%" PRIu64 " skipped%s", member_u64(folder, "skipped"),
+			       event_skips(folder, skipped));
+	else if (member_u64(folder, "deleted") > 0)
+		(void)snprintf(buf, n, "%" PRIu64 " deleted", member_u64(folder, "deleted"));
 }
 
 static int add_folder(struct table *t, const struct look *l, const json_t *folder)

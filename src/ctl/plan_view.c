@@ -44,8 +44,13 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 	static const enum colour colours[N_COLUMNS] = {[COLUMN_NOTE] = COLOUR_WARN};
 	const char *result = member_str(event, "result"), *text = member_str(event, "text");
 	const char *cells[N_COLUMNS] = {0};
-	char messages[24], copy[24], bytes[32], flags[24], note[NOTE_MAX + 64] = "";
+	char messages[24], copy[24], bytes[32], flags[24],
+		note[NOTE_MAX + SKIPS_TEXT_MAX + 64] = "";
+	char skipped[SKIPS_TEXT_MAX + 32] = "", why[SKIPS_TEXT_MAX];
 
+	if (member_u64(event, "skipped") > 0)
+		(void)snprintf(skipped, sizeof(skipped), "%" PRIu64 " skipped%s",
+			       member_u64(event, "skipped"), event_skips(event, why));
 	number(messages, sizeof(messages), event, "messages");
 	number(copy, sizeof(copy), event, "copied");
 	number(flags, sizeof(flags), event, "flags_updated");
@@ -57,8 +62,10 @@ static int add_folder(struct table *t, const struct look *l, const json_t *event
 	if (*result && strcmp(result, "ok") != 0)
 		(void)snprintf(note, sizeof(note), "%s%s%.*s", result, *text ? ": " : "",
 			       NOTE_MAX, text);
-	else if (member_bool(event, "created"))
-		(void)snprintf(note, sizeof(note), "will be created");
+	else
+		(void)snprintf(note, sizeof(note), "%s%s%s",
+			       member_bool(event, "created") ? "will be created" : "",
+			       member_bool(event, "created") && *skipped ? ", " : "", skipped);
 
 	cells[COLUMN_ORIGIN] = member_str(event, "folder");
 	cells[COLUMN_ARROW] = l->utf8 ? "→" : "->";
@@ -79,7 +86,7 @@ static bool is_idle(const json_t *event)
 	return strcmp(member_str(event, "result"), "ok") == 0 &&
 	       !member_bool(event, "created") && member_u64(event, "copied") == 0 &&
 	       member_u64(event, "flags_updated") == 0 && member_u64(event, "skipped") == 0 &&
-	       member_u64(event, "failed") == 0;
+	       member_u64(event, "failed") == 0 && member_u64(event, "deleted") == 0;
 }
 
 int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all)

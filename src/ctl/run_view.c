@@ -39,9 +39,7 @@ void reasons_count(struct reasons *r, const json_t *event)
 
 	if (member_u64(event, "uid") == 0)
 		return;
-	if (strcmp(result, "skipped") == 0)
-		r->skipped[cls]++;
-	else if (strcmp(result, "failed") == 0)
+	if (strcmp(result, "failed") == 0)
 		r->failed[cls]++;
 }
 
@@ -160,7 +158,7 @@ static void put_headline(FILE *f, const struct look *l, const struct run_summary
 static void put_buckets(FILE *f, const struct look *l, const struct run_summary *s,
 			const struct reasons *reasons)
 {
-	char tmp[32];
+	char tmp[32], skipped[SKIPS_TEXT_MAX];
 
 	put_bucket(f, l, s->dry_run ? "would copy" : "copied", s->copied, COLOUR_NONE);
 	put_bytes(f, s);
@@ -168,8 +166,8 @@ static void put_buckets(FILE *f, const struct look *l, const struct run_summary 
 	put_bucket(f, l, "already there", s->present, COLOUR_NONE);
 	fputc('\n', f);
 	put_bucket(f, l, "skipped", s->skipped, COLOUR_WARN);
-	put_reasons(f, s->skipped, reasons ? reasons->skipped : NULL);
-	fputc('\n', f);
+	skips_to_words(s->skipped_by, skipped);
+	fprintf(f, "%s%s\n", *skipped ? " " : "", skipped);
 	put_bucket(f, l, "failed", s->failed, COLOUR_BAD);
 	put_reasons(f, s->failed, reasons ? reasons->failed : NULL);
 	fputc('\n', f);
@@ -237,6 +235,14 @@ void run_view_summary(FILE *f, const struct look *l, const struct run_summary *s
 		fputs("  what was copied stays; the next run goes on from there\n", f);
 }
 
+char *event_skips(const json_t *event, char buf[static SKIPS_TEXT_MAX])
+{
+	uint64_t counts[SKIP_N];
+
+	skips_from_json(json_object_get(event, "skipped_by"), counts);
+	return skips_to_words(counts, buf);
+}
+
 /* "Sent -> Sent Items", or one name when both sides agree. */
 static void put_pair(FILE *f, const json_t *event)
 {
@@ -264,7 +270,7 @@ void run_view_folder(FILE *f, const json_t *event)
 		{"deleted", "deleted"},
 	};
 	const char *sep = ": ";
-	char size[32];
+	char size[32], skipped[SKIPS_TEXT_MAX];
 
 	put_pair(f, event);
 	for (size_t i = 0; i < ELEMENTS(counts); i++) {
@@ -276,6 +282,8 @@ void run_view_folder(FILE *f, const json_t *event)
 		if (i == 0 && n > 0)
 			fprintf(f, " (%s)",
 				format_size(size, sizeof(size), member_u64(event, "bytes")));
+		if (strcmp(counts[i].key, "skipped") == 0)
+			fputs(event_skips(event, skipped), f);
 		sep = ", ";
 	}
 	if (member_bool(event, "created"))

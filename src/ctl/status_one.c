@@ -118,16 +118,17 @@ static uint64_t run_usec(const json_t *run)
 /* "4 copied (12 KiB), 1208 already there, 0 skipped, 0 failed, 2 flags updated" */
 static void put_counts(FILE *f, const json_t *run)
 {
-	char size[32];
+	char size[32], skipped[SKIPS_TEXT_MAX];
 
 	fprintf(f, "%" PRIu64 " copied", member_u64(run, "copied"));
 	if (member_u64(run, "copied") > 0)
 		fprintf(f, " (%s)", format_size(size, sizeof(size), member_u64(run, "bytes")));
 	fprintf(f,
-		", %" PRIu64 " already there, %" PRIu64 " skipped, %" PRIu64 " failed, %" PRIu64
-		" flags updated",
+		", %" PRIu64 " already there, %" PRIu64 " skipped%s, %" PRIu64
+		" failed, %" PRIu64 " flags updated",
 		member_u64(run, "present"), member_u64(run, "skipped"),
-		member_u64(run, "failed"), member_u64(run, "flags_updated"));
+		event_skips(run, skipped), member_u64(run, "failed"),
+		member_u64(run, "flags_updated"));
 	if (member_u64(run, "deleted") > 0)
 		fprintf(f, ", %" PRIu64 " deleted", member_u64(run, "deleted"));
 }

@@ -362,14 +362,14 @@ static void log_result(const struct run *r, const struct run_summary *s)
 		.job = s->job,
 		.server = failed ? worker_event_server(r->ends, s->errors[0].text) : NULL,
 		.result = run_result_name(s->result)};
-	char size[32], span[32];
+	char size[32], span[32], skipped[SKIPS_TEXT_MAX];
 
 	mm_log(k->level, &f,
 	       "%s: %srun %s: %" PRIu64 " copied (%s), %" PRIu64 " present, %" PRIu64
-	       " skipped, %" PRIu64 " failed, %" PRIu64 " flags changed in %s%s%s",
+	       " skipped%s, %" PRIu64 " failed, %" PRIu64 " flags changed in %s%s%s",
 	       r->account, r->dry_run ? "dry " : "", k->words, s->copied,
-	       format_size(size, sizeof(size), s->bytes), s->present, s->skipped, s->failed,
-	       s->flags_updated,
+	       format_size(size, sizeof(size), s->bytes), s->present, s->skipped,
+	       skips_to_words(s->skipped_by, skipped), s->failed, s->flags_updated,
 	       format_span(span, sizeof(span), s->finished_usec - s->started_usec),
 	       failed ? "; " : "", failed ? s->errors[0].text : "");
 }

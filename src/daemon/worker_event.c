@@ -3,6 +3,7 @@
 
 #include <mailmig/clock.h>
 #include <mailmig/log.h>
+#include <mailmig/skip.h>
 #include <mailmig/text.h>
 #include <math.h>
 #include <string.h>
@@ -85,6 +86,20 @@ static int put_counts(json_t *o, const json_t *event, const char *const *keys)
 	return 0;
 }
 
+static int put_skips(json_t *o, const json_t *event)
+{
+	_cleanup_(json_decrefp) json_t *skips = NULL;
+	uint64_t counts[SKIP_N];
+
+	skips_from_json(json_object_get(event, "skipped_by"), counts);
+	skips = skips_to_json(counts);
+	if (!skips)
+		return -ENOMEM;
+	if (json_object_size(skips) == 0)
+		return 0; /* as of most folders */
+	return json_object_set(o, "skipped_by", skips) < 0 ? -ENOMEM : 0;
+}
+
 static int put_flags(json_t *o, const json_t *event, const char *const *keys)
 {
 	for (; *keys; keys++)
@@ -122,7 +137,8 @@ json_t *worker_event_folder(const json_t *event)
 	_cleanup_(json_decrefp) json_t *o = json_object();
 
 	if (!o || put_texts(o, event, folder_texts) < 0 ||
-	    put_counts(o, event, folder_counts) < 0 || put_flags(o, event, folder_flags) < 0)
+	    put_counts(o, event, folder_counts) < 0 || put_flags(o, event, folder_flags) < 0 ||
+	    put_skips(o, event) < 0)
 		return NULL;
 	if (json_string_length(json_object_get(o, "text")) == 0)
 		(void)json_object_del(o, "text"); /* it is there: most folders go well */

@@ -4,6 +4,7 @@
 
 #include <mailmig/engine.h>
 #include <mailmig/folder.h>
+#include <mailmig/selection.h>
 #include <mailmig/seqset.h>
 #include <mailmig/state.h>
 #include <mailmig/store.h>
@@ -11,9 +12,11 @@
 #include <stdatomic.h>
 
 #include "absence.h"
+#include "flagsync.h"
 #include "labels.h"
 #include "map.h"
 #include "match.h"
+#include "select.h"
 #include "throttle.h"
 
 /* Memory for bodies on their way, over all lanes; larger ones pass through a file. */
@@ -59,7 +62,8 @@ struct pair {
 	uint64_t held; /* of those failed: remembered, and not tried again for nothing */
 
 	uint64_t listed, copied, present, skipped, failed, flags_updated, bytes;
-	struct absence absence; /* what is to be deleted at the destination */
+	uint64_t skipped_by[SKIP_N]; /* their sum is `skipped` */
+	struct absence absence;      /* what is to be deleted at the destination */
 };
 
 /* A pair of connections with its thread. */
@@ -112,7 +116,10 @@ struct engine {
 	const char *folder;
 	struct throttle throttle;
 	uint64_t n_errors;
-	struct mm_err lack; /* dry run: it does not fit; code 0: it does */
+	struct selection select;     /* which messages, seen from the beginning of this run */
+	int64_t started_sec;         /* wall clock */
+	struct store_room plan_room; /* dry run with such rules: what the destination takes */
+	struct mm_err lack;          /* dry run: it does not fit; code 0: it does */
 
 	_Atomic uint64_t done, total, bytes_done, bytes_total;
 	_Atomic uint64_t progress; /* of all pairs */
@@ -136,6 +143,8 @@ uint64_t trouble_delay_usec(unsigned failures_in_a_row, uint64_t max_usec);
 /* A number for all rules of the account that decide what becomes of a folder's messages and
  * their flags; 0: there are none. */
 uint64_t folder_rules_hash(const struct job *j);
+/* The same for one pair: with the labels that decide, too. */
+uint64_t pair_rules(const struct engine *e, const struct pair *p);
 
 /* ---- survey.c ---- */
 /* Connect the lane and fill the queue; a connection that breaks is opened again. */
@@ -195,19 +204,6 @@ int lane_try_again(struct lane *l, struct mm_err *err);
  * (not_before_usec is set). */
 int folder_sync(struct lane *l, struct pair *p, struct mm_err *reterr);
 
-/* A row's held_under, where nothing was refused but \Flagged has still to be set, which belongs
- * to the copy and not to what changed since. */
-#define HELD_FLAG_DUE 1
-
-/* What the destination's folder cannot keep (canonical texts). */
-struct unkept {
-	struct buf told;    /* a person was told of these, by this run or before; */
-	struct buf before;  /* by earlier ones alone */
-	struct buf silent;  /* it took these without a word */
-	struct buf refused; /* a message was refused with this one, and taken without it */
-	bool recalled, changed;
-};
-
 /* What the steps of one folder share. */
 struct folder_work {
 	struct lane *lane;
@@ -223,16 +219,12 @@ struct folder_work {
 	uint64_t uncertain;     /* intents that could not be settled */
 	struct seqset told;     /* origin UIDs that were listed */
 	struct seqset given_up; /* of those: looked for once more, and not sent again */
-	uint64_t refused_flags; /* changes of flags that were refused before */
 	uint32_t unfound;       /* lowest watermark of an upload that was not found; 0: none */
 	bool incomplete;        /* the next run has to look at all of it again */
 	bool narrowed;          /* not all of the origin's messages were asked for */
+	struct select_work select;
 	bool dest_doubt;        /* messages seem to be gone from the destination */
-	struct flag_changes *flags;
-	struct unkept unkept;
-	uint64_t dest_since;      /* flags there are known up to this mark; 0: of no message */
-	struct seqset compared;   /* destination UIDs whose flags were looked at */
-	struct seqset flag_later; /* origin UIDs to be \Flagged when they are there */
+	struct flag_work flags;
 	struct match_list intent_flags; /* flags that messages in doubt have now */
 };
 
@@ -286,39 +278,6 @@ int renumber_origin(struct folder_work *w, struct mm_err *reterr);
 int renumber_destination(struct folder_work *w, struct mm_err *reterr);
 /* Messages to be copied that are old ones under new UIDs take their rows back. */
 int renumber_recall(struct folder_work *w, struct mm_err *reterr);
-
-/* ---- flagsync.c ---- */
-struct flag_changes *flag_changes_free(struct flag_changes *f);
-struct flag_change {
-	uint32_t uid, dest_uid;
-	const char *base;  /* the origin's flags that were carried over last */
-	const char *now;   /* and those it has */
-	const char *there; /* the destination's; NULL: not known */
-	bool late;         /* belongs to the copy: whatever the mode, and not counted */
-};
-/* What follows from it for the destination, by flags.mode. Sent when many have come together:
- * nothing may be read from the destination meanwhile. */
-int flag_changes_add(struct folder_work *w, const struct flag_change *c, struct mm_err *reterr);
-int flag_changes_send(struct folder_work *w, struct mm_err *reterr);
-/* The message's \Flagged, which has to be set after its copy is there. */
-int flag_changes_add_flagged(struct folder_work *w, uint32_t uid, uint32_t dest_uid,
-			     const char *base, struct mm_err *reterr);
-/* For all messages of w->flag_later that were copied. */
-int flag_changes_flagged(struct folder_work *w, struct mm_err *reterr);
-
-/* ---- flagback.c: the destination's side of flags ---- */
-/* flags.mode "origin": what was changed at the destination since the last run. */
-int flags_bring_back(struct folder_work *w, struct mm_err *reterr);
-/* What of `flags` the folder can keep, into kept (empty); the rest will be told. */
-int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
-		  struct mm_err *reterr);
-/* A message was taken without these keywords, and refused with them. */
-int unkept_refused(struct folder_work *w, const char *keywords, struct mm_err *reterr);
-/* These were refused, or (silent) accepted and not kept. */
-int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr);
-/* Tell what is news, once, and write it down. */
-void unkept_tell(struct folder_work *w);
-void unkept_done(struct unkept *u);
 
 /* ---- transfer.c ---- */
 #define TRANSFER_WANTS (STORE_WANT_FLAGS | STORE_WANT_DATE | STORE_WANT_SIZE | STORE_WANT_BODY)

@@ -10,18 +10,21 @@
 
 /* ---- what it cannot keep ---- */
 
-void unkept_done(struct unkept *u)
+void flag_work_done(struct flag_work *f)
 {
-	buf_done(&u->told);
-	buf_done(&u->before);
-	buf_done(&u->silent);
-	buf_done(&u->refused);
-	*u = (struct unkept){0};
+	buf_done(&f->unkept.told);
+	buf_done(&f->unkept.before);
+	buf_done(&f->unkept.silent);
+	buf_done(&f->unkept.refused);
+	seqset_done(&f->compared);
+	seqset_done(&f->later);
+	flag_changes_free(f->changes);
+	*f = (struct flag_work){0};
 }
 
 static int recall(struct folder_work *w, struct mm_err *reterr)
 {
-	struct unkept *u = &w->unkept;
+	struct unkept *u = &w->flags.unkept;
 	int r;
 
 	if (u->recalled)
@@ -55,7 +58,7 @@ static int unite(struct buf *to, const char *flags)
 
 int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_err *reterr)
 {
-	struct unkept *u = &w->unkept;
+	struct unkept *u = &w->flags.unkept;
 	int r = recall(w, reterr);
 
 	if (r < 0)
@@ -71,7 +74,7 @@ int unkept_add(struct folder_work *w, const char *flags, bool silent, struct mm_
 /* One that stands alone is the one: the next message comes without it. */
 int unkept_refused(struct folder_work *w, const char *keywords, struct mm_err *reterr)
 {
-	if (!strchr(keywords, ' ') && unite(&w->unkept.refused, keywords) < 0)
+	if (!strchr(keywords, ' ') && unite(&w->flags.unkept.refused, keywords) < 0)
 		return mm_err_oom(reterr);
 	return unkept_add(w, keywords, false, reterr);
 }
@@ -92,10 +95,10 @@ int unkept_filter(struct folder_work *w, const char *flags, struct buf *kept,
 		r = recall(w, reterr);
 	if (r < 0)
 		return r;
-	r = flags_diff(buf_str(&w->unkept.refused), buf_str(&permitted), &taken, &none);
+	r = flags_diff(buf_str(&w->flags.unkept.refused), buf_str(&permitted), &taken, &none);
 	buf_reset(&none);
 	if (r == 0)
-		r = flags_diff(buf_str(&w->unkept.silent), buf_str(&taken), kept, &none);
+		r = flags_diff(buf_str(&w->flags.unkept.silent), buf_str(&taken), kept, &none);
 	return r < 0 ? mm_err_oom(reterr) : 0;
 }
 
@@ -107,16 +110,23 @@ static int write_down(struct folder_work *w)
 
 	if (r < 0)
 		return r;
-	r = state_unkept_put(s, w->pair->sf.id, buf_str(&w->unkept.told),
-			     buf_str(&w->unkept.silent), &ignored);
+	r = state_unkept_put(s, w->pair->sf.id, buf_str(&w->flags.unkept.told),
+			     buf_str(&w->flags.unkept.silent), &ignored);
 	return state_end(s, r, &ignored);
 }
 
-void unkept_tell(struct folder_work *w)
+void flags_tell(struct folder_work *w)
 {
 	_cleanup_(buf_done) struct buf news = {0}, none = {0};
-	struct unkept *u = &w->unkept;
+	struct unkept *u = &w->flags.unkept;
 
+	if (w->flags.refused > 0)
+		engine_note(w->lane->engine, LOG_NOTICE,
+			    "folder \"%s\": the destination refused other flags of %llu "
+			    "message%s before; not tried again (mailmigctl run --retry-held "
+			    "does)",
+			    w->pair->origin, (unsigned long long)w->flags.refused,
+			    w->flags.refused == 1 ? "" : "s");
 	if (!u->changed)
 		return;
 	if (flags_diff(buf_str(&u->before), buf_str(&u->told), &news, &none) == 0 &&
@@ -127,7 +137,61 @@ void unkept_tell(struct folder_work *w)
 	(void)write_down(w);
 }
 
+/* ---- what changed at the origin ---- */
+
+/* Was just this change of flags refused, by a server that is still the same? */
+static bool is_refused_change(struct folder_work *w, const struct state_row *row,
+			      const struct message *m)
+{
+	if (!held_is_same(w->lane->engine, w->pair, row) || !row->held_what ||
+	    strcmp(row->held_what, m->flags) != 0)
+		return false;
+	w->flags.refused++;
+	return true;
+}
+
+int flags_sort(struct folder_work *w, const struct message *m, const struct state_row *row,
+	       struct mm_err *reterr)
+{
+	bool first = w->lane->engine->job->flags.mode == FLAGS_FIRST;
+	bool due = row->held_under == HELD_FLAG_DUE;
+	struct flag_change c = {.uid = m->uid,
+				.dest_uid = row->dest_uid,
+				.base = row->flags,
+				.now = m->flags,
+				.late = due};
+
+	if (due && first) {
+		if (flags_has(m->flags, "\\Flagged"))
+			return flag_changes_add_flagged(w, m->uid, row->dest_uid, row->flags,
+							reterr);
+		c.now = row->flags; /* it has it no more: nothing is due */
+	}
+	if (!due && (strcmp(row->flags, m->flags) == 0 || is_refused_change(w, row, m)))
+		return 0;
+	return flag_changes_add(w, &c, reterr);
+}
+
 /* ---- what was changed there ---- */
+
+uint64_t flags_mark_recalled(const struct folder_work *w)
+{
+	const struct state_folder *sf = &w->pair->sf;
+	const struct folder_status *d = &w->destination.status;
+
+	return sf->complete && w->destination.marks && d->uidvalidity == sf->dest_uidvalidity &&
+			       d->modseq >= sf->dest_modseq
+		       ? sf->dest_modseq
+		       : 0;
+}
+
+/* From before our own changes: those are looked at once more, a stranger's not never. */
+uint64_t flags_mark(const struct folder_work *w)
+{
+	bool matters = w->lane->engine->job->flags.mode == FLAGS_ORIGIN;
+
+	return matters && w->destination.marks ? w->destination.status.modseq : 0;
+}
 
 /* Is a message, with these flags there, other than it should be? 1; 0; -errno. */
 static int differs(struct folder_work *w, const struct message *m, struct buf *strings,
@@ -163,9 +227,11 @@ static int look_back(struct folder_work *w, struct seqset *ret, struct mm_err *r
 	struct message m = {0};
 	int r;
 
-	r = store_read_range(d, 1, 0, STORE_WANT_FLAGS, w->dest_since, reterr);
+	r = store_read_range(d, 1, 0, STORE_WANT_FLAGS, w->flags.dest_since, reterr);
 	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
-		r = seqset_contains(&w->compared, m.uid) ? 0 : differs(w, &m, &strings, reterr);
+		r = seqset_contains(&w->flags.compared, m.uid)
+			    ? 0
+			    : differs(w, &m, &strings, reterr);
 		if (r > 0)
 			r = seqset_add(ret, m.uid, m.uid) < 0 ? mm_err_oom(reterr) : 0;
 		message_done(&m);
@@ -184,7 +250,7 @@ int flags_bring_back(struct folder_work *w, struct mm_err *reterr)
 	int r;
 
 	if (e->job->flags.mode != FLAGS_ORIGIN || w->eager || d->messages == 0 ||
-	    (w->dest_since && w->dest_since == d->modseq))
+	    (w->flags.dest_since && w->flags.dest_since == d->modseq))
 		return 0;
 	r = look_back(w, &uids, reterr);
 	for (uint64_t i = 0, n = seqset_count(&uids); r == 0 && i < n; i++) {

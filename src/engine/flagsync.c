@@ -58,13 +58,13 @@ struct flag_changes *flag_changes_free(struct flag_changes *f)
 
 int flag_changes_add(struct folder_work *w, const struct flag_change *x, struct mm_err *reterr)
 {
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	struct change *c;
 
 	if (w->lane->engine->job->flags.mode == FLAGS_FIRST && !x->late)
 		return 0; /* the base stays what was carried over last */
 	if (!f) {
-		f = w->flags = calloc(1, sizeof(*f));
+		f = w->flags.changes = calloc(1, sizeof(*f));
 		if (f)
 			f->v = calloc(CHANGES_MAX, sizeof(*f->v));
 		if (!f || !f->v)
@@ -114,7 +114,7 @@ static int note_there(void *userdata, struct message *m, struct mm_err *reterr)
 static int look_there(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset uids = {0};
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 
 	if (w->lane->engine->job->flags.mode != FLAGS_ORIGIN)
 		return 0;
@@ -122,7 +122,7 @@ static int look_there(struct folder_work *w, struct mm_err *reterr)
 	for (size_t i = 0; i < f->n; i++) {
 		struct change *c = &f->v[i];
 
-		if (seqset_add(&w->compared, c->dest_uid, c->dest_uid) < 0)
+		if (seqset_add(&w->flags.compared, c->dest_uid, c->dest_uid) < 0)
 			return mm_err_oom(reterr);
 		if (c->there || c->late)
 			continue;
@@ -156,7 +156,7 @@ static int decide(struct folder_work *w, struct change *c, struct mm_err *reterr
 
 static int decide_all(struct folder_work *w, struct mm_err *reterr)
 {
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	int r = look_there(w, reterr);
 
 	for (size_t i = 0; r == 0 && i < f->n; i++)
@@ -222,7 +222,7 @@ static int after_refusal(struct folder_work *w, const struct group *g, const str
 
 static int settle_one(struct folder_work *w, struct mm_err *reterr)
 {
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	struct group g = f->in_flight[f->first];
 	struct mm_err e = {0};
 	int r;
@@ -241,7 +241,7 @@ static int send_set(struct folder_work *w, const struct group *g, bool add, cons
 		    struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset uids = {0};
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	int r = 0;
 
 	for (size_t i = 0; i < g->n; i++)
@@ -279,7 +279,7 @@ static int send_group(struct folder_work *w, const struct group *g, struct mm_er
 
 static int remember_flags(struct folder_work *w, struct mm_err *reterr)
 {
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	struct state *s = w->lane->engine->state;
 	int r;
 
@@ -305,7 +305,7 @@ static int note_unkept(void *userdata, struct message *m, struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf missing = {0}, others = {0};
 	struct folder_work *w = userdata;
-	const struct change *c = find(w->flags, m->uid);
+	const struct change *c = find(w->flags.changes, m->uid);
 
 	if (!c || !m->flags)
 		return 0;
@@ -317,7 +317,7 @@ static int note_unkept(void *userdata, struct message *m, struct mm_err *reterr)
 static int look_what_stayed(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset uids = {0};
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	struct store_features features;
 
 	store_features(w->lane->destination, &features);
@@ -334,7 +334,7 @@ static int look_what_stayed(struct folder_work *w, struct mm_err *reterr)
 
 static int send_all(struct folder_work *w, struct mm_err *reterr)
 {
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	int r = 0;
 
 	qsort(f->v, f->n, sizeof(*f->v), by_change);
@@ -351,7 +351,7 @@ static int send_all(struct folder_work *w, struct mm_err *reterr)
 
 int flag_changes_send(struct folder_work *w, struct mm_err *reterr)
 {
-	struct flag_changes *f = w->flags;
+	struct flag_changes *f = w->flags.changes;
 	int r;
 
 	if (!f || f->n == 0)
@@ -399,8 +399,8 @@ int flag_changes_flagged(struct folder_work *w, struct mm_err *reterr)
 	_cleanup_(buf_done) struct buf strings = {0};
 	int r = 0;
 
-	for (uint64_t i = 0, n = seqset_count(&w->flag_later); r == 0 && i < n; i++) {
-		uint32_t uid = seqset_nth(&w->flag_later, i);
+	for (uint64_t i = 0, n = seqset_count(&w->flags.later); r == 0 && i < n; i++) {
+		uint32_t uid = seqset_nth(&w->flags.later, i);
 		struct state_row row;
 
 		r = state_get(w->lane->engine->state, w->pair->sf.id, uid, &row, &strings,

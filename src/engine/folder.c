@@ -4,7 +4,6 @@
  * exactly-once: no message is sent before its intent is on the disk, none is called stored
  * before it was found. */
 #include <mailmig/clock.h>
-#include <mailmig/flags.h>
 #include <mailmig/text.h>
 #include <string.h>
 #include <syslog.h>
@@ -45,9 +44,10 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 	const struct state_folder *sf = &p->sf;
 	const struct folder_status *o = &p->origin_status;
 
-	if (!sf->complete || sf->rules != e->rules || p->held_rows > 0 || !sf->origin_modseq ||
-	    o->modseq < sf->origin_modseq || o->uidvalidity != sf->origin_uidvalidity ||
-	    o->uidnext < sf->origin_uidnext)
+	/* Of messages left out no row tells: they are counted by a listing of all. */
+	if (!sf->complete || sf->rules != pair_rules(e, p) || e->select.active || p->labels ||
+	    p->held_rows > 0 || !sf->origin_modseq || o->modseq < sf->origin_modseq ||
+	    o->uidvalidity != sf->origin_uidvalidity || o->uidnext < sf->origin_uidnext)
 		return 0;
 	/* Where something is missing all has to be known. */
 	if (e->job->propagate_deletes &&
@@ -56,18 +56,6 @@ static uint64_t since_mark(const struct engine *e, const struct pair *p)
 	if (recopy_is_due(e, p, &p->destination_status))
 		return 0;
 	return sf->origin_modseq;
-}
-
-/* The same of the destination, where its flags matter. */
-static uint64_t dest_mark(const struct folder_work *w)
-{
-	const struct state_folder *sf = &w->pair->sf;
-	const struct folder_status *d = &w->destination.status;
-
-	return sf->complete && w->destination.marks && d->uidvalidity == sf->dest_uidvalidity &&
-			       d->modseq >= sf->dest_modseq
-		       ? sf->dest_modseq
-		       : 0;
 }
 
 /* Of the server, or of the folder. 0: none told. */
@@ -82,11 +70,16 @@ uint64_t folder_size_limit(const struct folder_work *w)
 
 static unsigned scan_wants(const struct folder_work *w)
 {
+	const struct selection *s = &w->lane->engine->select;
+	unsigned want = STORE_WANT_FLAGS;
 	struct store_features f;
 
 	store_features(w->lane->destination, &f);
-	return STORE_WANT_FLAGS | (w->pair->labels ? STORE_WANT_LABELS : 0) |
-	       (f.discards || folder_size_limit(w) ? STORE_WANT_SIZE : 0);
+	if (f.discards || folder_size_limit(w) || selection_by_size(s))
+		want |= STORE_WANT_SIZE;
+	if (w->pair->labels)
+		want |= STORE_WANT_LABELS;
+	return selection_by_date(s) ? want | STORE_WANT_DATE : want;
 }
 
 /* A pair never seen before with nothing at the destination: every message will be copied, so
@@ -99,6 +92,7 @@ static bool may_be_eager(const struct folder_work *w)
 	store_features(w->lane->destination, &f);
 	return p->sf.origin_uidvalidity == 0 && p->origin_status.messages > 0 && !p->crowded &&
 	       !p->labels && !p->map.shared && !f.discards && !folder_size_limit(w) &&
+	       !w->lane->engine->select.active &&
 	       (!p->exists ||
 		(p->destination_status.known && p->destination_status.messages == 0));
 }
@@ -123,8 +117,10 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	r = store_enter_begin(l->destination, p->destination_raw, true, reterr);
 	if (r == 0)
 		r = store_enter_begin(l->origin, p->origin_raw, false, reterr);
-	w->eager = may_be_eager(w);
 	if (r == 0)
+		r = select_begin(w, reterr);
+	w->eager = may_be_eager(w);
+	if (r == 0 && !w->select.asked)
 		r = store_read_range(l->origin, 1, 0, w->eager ? TRANSFER_WANTS : scan_wants(w),
 				     since, reterr);
 	/* New messages are news whatever their mod-sequence: none is missed for a mark that ran
@@ -136,6 +132,10 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 		r = store_enter_end(l->destination, &w->destination, reterr);
 	if (r == 0)
 		r = store_enter_end(l->origin, &w->origin, reterr);
+	if (r == 0)
+		r = select_end(w, reterr);
+	if (r == 0 && w->select.asked && !w->narrowed)
+		r = store_read_range(l->origin, 1, 0, scan_wants(w), 0, reterr);
 	if (r < 0)
 		return r;
 	if (w->destination.read_only && !l->engine->job->dry_run) {
@@ -155,7 +155,7 @@ static int enter(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 				    "this server cannot be synced safely in this version");
 	}
 	w->watermark = w->destination.status.uidnext;
-	w->dest_since = dest_mark(w);
+	w->flags.dest_since = flags_mark_recalled(w);
 	return 0;
 }
 
@@ -188,31 +188,20 @@ static int note_intent(struct folder_work *w, const struct message *m, struct mm
 	return it->flags ? 0 : mm_err_oom(reterr);
 }
 
-/* Was just this change of flags refused, by a server that is still the same? */
-static bool is_refused_change(struct folder_work *w, const struct state_row *row,
-			      const struct message *m)
+/* has_row: of a message that the destination refused; its trouble is over. */
+static int leave_out(struct folder_work *w, const struct message *m, bool has_row,
+		     enum skip_reason why, struct mm_err *reterr)
 {
-	if (!held_is_same(w->lane->engine, w->pair, row) || !row->held_what ||
-	    strcmp(row->held_what, m->flags) != 0)
-		return false;
-	w->refused_flags++;
-	return true;
-}
+	struct state *s = w->lane->engine->state;
+	int r;
 
-/* A copy without its \Flagged, if it still has that. */
-static int flag_is_due(struct folder_work *w, const struct message *m,
-		       const struct state_row *row, struct mm_err *reterr)
-{
-	bool merge = w->lane->engine->job->flags.mode != FLAGS_FIRST;
-	const struct flag_change c = {.uid = m->uid,
-				      .dest_uid = row->dest_uid,
-				      .base = row->flags,
-				      .now = merge ? m->flags : row->flags,
-				      .late = true};
-
-	if (!merge && flags_has(m->flags, "\\Flagged"))
-		return flag_changes_add_flagged(w, m->uid, row->dest_uid, row->flags, reterr);
-	return flag_changes_add(w, &c, reterr);
+	r = folder_leave_out(w, why, m->uid, reterr);
+	if (r < 0 || !has_row)
+		return r;
+	r = state_begin(s, reterr);
+	if (r < 0)
+		return r;
+	return state_end(s, state_delete(s, w->pair->sf.id, m->uid, reterr), reterr);
 }
 
 int folder_sort(struct folder_work *w, const struct message *m, struct buf *strings,
@@ -228,24 +217,16 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	if (r == 1 && (row.state == ROW_STORED || row.state == ROW_ALTERED)) {
 		if (seqset_add(&w->known, m->uid, m->uid) < 0)
 			return mm_err_oom(reterr);
-		if (row.dest_uid && row.held_under == HELD_FLAG_DUE)
-			return flag_is_due(w, m, &row, reterr);
-		if (row.dest_uid && strcmp(row.flags, m->flags) != 0 &&
-		    !is_refused_change(w, &row, m))
-			return flag_changes_add(w,
-						&(struct flag_change){.uid = m->uid,
-								      .dest_uid = row.dest_uid,
-								      .base = row.flags,
-								      .now = m->flags},
-						reterr);
-		return 0;
+		return row.dest_uid ? flags_sort(w, m, &row, reterr) : 0;
 	}
 	if (r == 1 && row.state == ROW_INTENT)
 		return note_intent(w, m, reterr); /* settled by adopt_intents() */
-	/* What was copied from here once stays known, whatever labels it gets. */
-	if (w->pair->labels && m->labels && labels_elsewhere(w->pair->labels, m->labels)) {
-		w->pair->skipped++;
-		return 0;
+	/* What was refused may be left out now: it has not been copied. */
+	if (r == 0 || (row.state == ROW_HELD && row.held_under)) {
+		int why = select_message(w, m);
+
+		if (why != SELECTION_TAKE)
+			return leave_out(w, m, r == 1, (enum skip_reason)why, reterr);
 	}
 	/* Looked for once more, and not sent again. */
 	if (r == 1 && row.state == ROW_HELD &&
@@ -261,6 +242,14 @@ int folder_sort(struct folder_work *w, const struct message *m, struct buf *stri
 	return 0;
 }
 
+/* Else it was told twice, or without being asked for. */
+static bool is_listed(const struct folder_work *w, uint32_t uid)
+{
+	return !seqset_contains(&w->told, uid) &&
+	       (!w->narrowed || (!seqset_contains(&w->select.out[SKIP_TOO_OLD], uid) &&
+				 !seqset_contains(&w->select.out[SKIP_TOO_YOUNG], uid)));
+}
+
 static int list_origin(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(buf_done) struct buf strings = {0};
@@ -268,12 +257,13 @@ static int list_origin(struct folder_work *w, struct mm_err *reterr)
 	uint64_t limit = folder_size_limit(w);
 	int r = 0;
 
-	while (r == 0 && store_reads(o) > 0) {
+	while (r == 0 && (w->select.listing.n > 0 || store_reads(o) > 0)) {
 		struct message m = {0};
 
+		r = select_read(w, scan_wants(w), reterr);
 		while (r == 0 && (r = read_origin_next(w, &m, reterr)) > 0) {
 			r = 0;
-			if (!seqset_contains(&w->told, m.uid)) /* else told twice */
+			if (is_listed(w, m.uid))
 				r = seqset_add(&w->told, m.uid, m.uid) < 0
 					    ? mm_err_oom(reterr)
 					    : folder_sort(w, &m, &strings, limit, reterr);
@@ -368,17 +358,6 @@ static int drop_given_up(struct folder_work *w, struct mm_err *reterr)
 	return r;
 }
 
-static void tell_refused_flags(const struct folder_work *w)
-{
-	if (w->refused_flags > 0)
-		engine_note(w->lane->engine, LOG_NOTICE,
-			    "folder \"%s\": the destination refused other flags of %llu "
-			    "message%s before; not tried again (mailmigctl run --retry-held "
-			    "does)",
-			    w->pair->origin, (unsigned long long)w->refused_flags,
-			    w->refused_flags == 1 ? "" : "s");
-}
-
 /* ---- one pass ---- */
 
 static void tell_renumbered(struct folder_work *w, const char *side, const char *folder,
@@ -405,6 +384,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 		return replaced;
 	atomic_store(&w->lane->engine->renumbered, true);
 	r = drain(w, reterr);
+	w->select.was_complete = false;
 	if (r == 0 && renumbered) {
 		tell_renumbered(w, "origin", p->origin, p->sf.origin_uidvalidity,
 				w->origin.status.uidvalidity);
@@ -415,7 +395,7 @@ static int rebind(struct folder_work *w, struct mm_err *reterr)
 				w->destination.status.uidvalidity);
 		r = renumber_destination(w, reterr);
 	}
-	if (r == 0)
+	if (r == 0 && !w->narrowed)
 		r = store_read_range(w->lane->origin, 1, 0, scan_wants(w), 0, reterr);
 	return r;
 }
@@ -426,7 +406,9 @@ static void estimate(struct folder_work *w, bool everything)
 	struct engine *e = w->lane->engine;
 	const struct folder_status *o = &w->pair->origin_status;
 	uint64_t fresh = w->eager ? o->messages : seqset_count(&w->fresh);
-	uint64_t bytes = o->bytes / MAX_OF(o->messages, 1) * fresh;
+	uint64_t bytes = scan_wants(w) & STORE_WANT_SIZE
+				 ? w->fresh_bytes
+				 : o->bytes / MAX_OF(o->messages, 1) * fresh;
 
 	if (w->pair->estimated)
 		return; /* an earlier pass did it */
@@ -459,6 +441,7 @@ int save_folder(struct folder_work *w, struct mm_err *reterr)
 
 static int remember(struct folder_work *w, struct mm_err *reterr)
 {
+	const struct engine *e = w->lane->engine;
 	struct pair *p = w->pair;
 	struct state_folder *sf = &p->sf;
 
@@ -467,13 +450,7 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->origin_modseq = w->origin.marks ? w->origin.status.modseq : 0;
 	sf->origin_messages = w->origin.status.messages;
 	sf->dest_uidvalidity = w->destination.status.uidvalidity;
-	/* From before our own changes: those are looked at once more, a stranger's not never.
-	 */
-	sf->dest_modseq =
-		w->lane->engine->job->flags.mode == FLAGS_ORIGIN && w->destination.marks
-			? w->destination.status.modseq
-			: 0;
-	sf->rules = w->lane->engine->rules;
+	sf->dest_modseq = flags_mark(w);
 	if (w->uncertain == 0) {
 		/* What was not found is looked for again: not beyond where it may be. */
 		uint32_t seen = MIN_OF(w->watermark, w->unfound ? w->unfound : UINT32_MAX);
@@ -483,9 +460,14 @@ static int remember(struct folder_work *w, struct mm_err *reterr)
 	sf->dest_messages = w->dest_doubt ? UINT32_MAX /* looked at again */
 					  : w->destination.status.messages +
 						    (uint32_t)(p->copied - w->copied_before);
-	/* What is held has its rows, and needs no listing to be remembered. */
-	p->absence.complete_but =
-		w->uncertain == 0 && p->failed == p->held && p->skipped == 0 && !w->incomplete;
+	sf->rules = pair_rules(e, p);
+	sf->ripens = w->select.ripens == INT64_MAX ? 0 : w->select.ripens;
+	memcpy(sf->skipped, p->skipped_by, sizeof(sf->skipped));
+	/* What is held has its rows, and what the rules left out is a number: neither needs a
+	 * listing to be remembered. */
+	p->absence.complete_but = w->uncertain == 0 && p->failed == p->held &&
+				  p->skipped_by[SKIP_GONE] == 0 && !w->incomplete &&
+				  !(e->select.search_ages && p->skipped_by[SKIP_NOT_FOUND] > 0);
 	sf->complete = p->absence.complete_but && p->absence.gone.n == 0;
 	return save_folder(w, reterr);
 }
@@ -513,14 +495,19 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	r = enter(w, since, reterr);
 	if (r == 0)
 		r = rebind(w, reterr);
+	if (r == 0)
+		r = select_listing(w, reterr);
 	if (r == 0 && w->eager && w->destination.status.messages > 0)
 		r = not_eager(w, reterr);
 	if (r == 0)
 		r = recopy_forget(w, since, reterr);
 	if (r == 0 && !w->eager)
 		r = list_origin(w, reterr);
+	if (r == 0)
+		r = select_check(w, reterr);
 	if (r == 0 && since == 0 && !w->eager)
-		r = folder_check_listing(w, true, seqset_count(&w->told), reterr);
+		r = folder_check_listing(w, true, seqset_count(&w->told) + w->select.unlisted,
+					 reterr);
 	if (r == 0 && (w->eager || w->fresh.n > 0 || !p->sf.complete))
 		r = remember_beginning(w, reterr);
 	if (r == 0)
@@ -534,7 +521,7 @@ static int pass(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	if (r < 0)
 		return r;
 
-	tell_refused_flags(w);
+	select_count(w);
 	estimate(w, since == 0);
 	p->listed = w->origin.status.messages;
 	r = flag_changes_send(w, reterr);
@@ -570,26 +557,29 @@ static void count(struct folder_work *w, bool ended)
 
 static int sync_once(struct lane *l, struct pair *p, uint64_t since, struct mm_err *reterr)
 {
-	struct folder_work w = {.lane = l, .pair = p, .copied_before = p->copied};
+	struct folder_work w = {
+		.lane = l,
+		.pair = p,
+		.copied_before = p->copied,
+		.select = {.was_complete = p->sf.complete, .ripens = INT64_MAX}};
 	int r;
 
 	p->failed = p->skipped = p->held = 0;
+	memset(p->skipped_by, 0, sizeof(p->skipped_by));
 	p->error = (struct mm_err){0};
 	r = pass(&w, since, reterr);
 	count(&w, r == 0);
-	unkept_tell(&w);
+	flags_tell(&w);
 	if (r < 0 && reterr->cls == MM_CLASS_QUOTA) /* for all of them there is no room */
 		p->failed = p->listed - MIN_OF(p->listed, p->copied + p->present + p->skipped);
 	seqset_done(&w.fresh);
 	seqset_done(&w.known);
 	seqset_done(&w.told);
 	seqset_done(&w.given_up);
-	seqset_done(&w.compared);
-	seqset_done(&w.flag_later);
-	unkept_done(&w.unkept);
+	select_done(&w.select);
 	store_folder_done(&w.origin);
 	store_folder_done(&w.destination);
-	flag_changes_free(w.flags);
+	flag_work_done(&w.flags);
 	match_done(&w.intent_flags);
 	if (r < 0)
 		return r;

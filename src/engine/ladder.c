@@ -149,7 +149,7 @@ static int leave_off(struct transfer *t, struct item *it, struct mm_err *reterr)
 	_cleanup_(buf_done) struct buf kept = {0};
 	int r;
 
-	if (t->work->unkept.refused.len == 0 || !keywords(it))
+	if (t->work->flags.unkept.refused.len == 0 || !keywords(it))
 		return 0;
 	r = unkept_filter(t->work, item_to_send(it).flags, &kept, reterr);
 	if (r == 0 && text_set(&it->kept_flags, buf_str(&kept)) < 0)

@@ -203,26 +203,41 @@ static bool is_made(enum folder_role role)
 	return role != ROLE_ALL && role != ROLE_FLAGGED;
 }
 
+/* The destination's folder of a role. Names are no evidence against the very same name: of
+ * "Drafts" and "Entwürfe" on both sides none has to move. */
+static const char *role_there(const struct mapper *m, enum folder_role role, const char *name)
+{
+	const struct folder_list *there = m->sides->destination;
+	const struct folder *same = folder_list_find(there, name);
+
+	for (size_t i = 0; i < there->n; i++) {
+		if (m->destination_roles[i].role != role)
+			continue;
+		return same && m->destination_roles[i].by != ROLE_BY_FLAG ? same->name
+									  : there->v[i].name;
+	}
+	return NULL;
+}
+
 /* Where the origin's folder of a role has its place. */
 static int find_target(struct mapper *m, size_t i)
 {
-	const struct folder_list *there = m->sides->destination;
 	const struct folder *f = &m->sides->origin->v[i];
 	enum folder_role role = m->origin_roles[i].role;
 	bool guess = m->origin_roles[i].by == ROLE_BY_GUESS;
-	const char *known = mapper_known(m, f->raw, MAP_BASIS_AUTOMAP), *name = NULL;
+	const char *own = f->name + (m->ungmail ? gmail_prefix(f->name) : 0);
+	const char *known = mapper_known(m, f->raw, MAP_BASIS_AUTOMAP);
+	const char *name = role_there(m, role, own);
 	int r = 0;
 
-	for (size_t d = 0; !name && d < there->n; d++)
-		if (m->destination_roles[d].role == role)
-			name = there->v[d].name;
 	m->makes[role] = !name && !guess && is_made(role);
 	if (!name && !guess)
-		r = roles_call(m->names, there, m->destination_roles, role, &name);
+		r = roles_call(m->names, m->sides->destination, m->destination_roles, role,
+			       &name);
 	if (r < 0)
 		return r;
 	if (!name)
-		name = f->name + (m->ungmail ? gmail_prefix(f->name) : 0);
+		name = own;
 	/* A role that moved moves no mail, nor the folders below it. */
 	m->kept[role] = known && strcmp(known, name) != 0;
 	m->makes[role] = m->makes[role] && !m->kept[role];

@@ -31,7 +31,7 @@ bool recopy_is_due(const struct engine *e, const struct pair *p,
 	const struct state_folder *sf = &p->sf;
 
 	return e->job->recopy_deleted && sf->dest_uidvalidity != 0 &&
-	       (sf->rules != e->rules ||
+	       (sf->rules != pair_rules(e, p) ||
 		absence_may_be(sf->dest_messages, sf->dest_seen, destination));
 }
 

@@ -27,6 +27,8 @@ int held_too_large(struct folder_work *w, const struct message *m, uint64_t limi
 /* ---- room.c: what is to be copied, and the destination's quota ---- */
 /* Ends the run before it begins where it does not fit for certain. */
 int room_check(struct lane *l, struct mm_err *reterr);
+/* At the end of a dry run, of what it would copy when rules choose: e->lack. */
+void room_check_plan(struct engine *e);
 /* A run ended for lack of room: how much is left to copy. */
 void room_advise(struct engine *e, struct mm_err *err);
 

@@ -224,6 +224,16 @@ static int sort_again(struct folder_work *w, const struct match_list *fresh,
 		    seqset_add(&back, fresh->v[i].uid, fresh->v[i].uid) < 0)
 			return mm_err_oom(reterr);
 	drop_fresh(w, fresh, &back);
+	for (size_t i = 0; i < SKIP_N; i++) {
+		struct seqset left = {0};
+
+		if (seqset_subtract(&w->select.out[i], &back, &left) < 0) {
+			seqset_done(&left);
+			return mm_err_oom(reterr);
+		}
+		seqset_done(&w->select.out[i]);
+		w->select.out[i] = left;
+	}
 	for (size_t i = 0; r == 0 && i < fresh->n; i++) {
 		const struct match_item *it = &fresh->v[i];
 		const struct message m = {.uid = it->uid, .flags = it->flags, .size = it->size};
@@ -235,20 +245,33 @@ static int sort_again(struct folder_work *w, const struct match_list *fresh,
 	return r;
 }
 
+/* Which messages may have rows that were set aside: new ones, and in the first pass after that
+ * what the rules leave out, too: they may have been copied before they grew too old. */
+static int to_seek(const struct folder_work *w, struct seqset *ret, struct mm_err *reterr)
+{
+	int r = seqset_unite(ret, &w->fresh);
+
+	for (size_t i = 0; r == 0 && !w->select.was_complete && i < SKIP_N; i++)
+		r = seqset_unite(ret, &w->select.out[i]);
+	return r < 0 ? mm_err_oom(reterr) : 0;
+}
+
 int renumber_recall(struct folder_work *w, struct mm_err *reterr)
 {
 	_cleanup_(match_done) struct match_list fresh = {0}, old = {0};
 	_cleanup_(old_rows_done) struct old_rows rows = {0};
+	_cleanup_(seqset_done) struct seqset seek = {0};
 	int r;
 
-	if (w->fresh.n == 0)
-		return 0;
+	r = to_seek(w, &seek, reterr);
+	if (r < 0 || seek.n == 0)
+		return r;
 	r = read_rows(w, state_aside(w->pair->sf.id), &rows, reterr);
 	if (r == 0)
 		r = to_items(&rows, NULL, &old, reterr);
 	if (r < 0 || old.n == 0)
 		return r;
-	r = read_each(w, w->lane->origin, &w->fresh,
+	r = read_each(w, w->lane->origin, &seek,
 		      STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, keep_message,
 		      &fresh, reterr);
 	if (r < 0)

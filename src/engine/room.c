@@ -98,6 +98,12 @@ static void describe(const struct lane *l, const struct need *n, const struct st
 		     "run again");
 }
 
+static bool fits(const struct need *n, const struct store_room *room)
+{
+	return n->bytes <= room->bytes + MIN_OF(UINT64_MAX - room->bytes, ROUNDING) &&
+	       n->messages <= room->messages;
+}
+
 int room_check(struct lane *l, struct mm_err *reterr)
 {
 	struct engine *e = l->engine;
@@ -107,14 +113,18 @@ int room_check(struct lane *l, struct mm_err *reterr)
 	int r;
 
 	store_features(l->destination, &f);
-	if (f.merges || !may_need_room(e))
+	if (f.merges || !may_need_room(e) || (e->select.active && !e->job->dry_run))
 		return 0;
 	r = store_room(l->destination, "INBOX", &room, reterr);
+	/* Which messages the rules choose is known when the folders were looked at. */
+	if (r == 0 && e->select.active) {
+		e->plan_room = room;
+		return 0;
+	}
 	if (r < 0 || (room.bytes == UINT64_MAX && room.messages == UINT64_MAX))
 		return r;
 	r = least(e, &n, reterr);
-	if (r < 0 || (n.bytes <= room.bytes + MIN_OF(UINT64_MAX - room.bytes, ROUNDING) &&
-		      n.messages <= room.messages))
+	if (r < 0 || fits(&n, &room))
 		return r;
 	if (e->job->dry_run) {
 		describe(l, &n, &room, &e->lack); /* told when everything else was */
@@ -122,6 +132,20 @@ int room_check(struct lane *l, struct mm_err *reterr)
 	}
 	describe(l, &n, &room, reterr);
 	return -EDQUOT;
+}
+
+void room_check_plan(struct engine *e)
+{
+	struct need n = {.sized = true};
+
+	if (!e->job->dry_run || !e->select.active || !e->lanes[0].destination)
+		return;
+	for (size_t i = 0; i < e->n_pairs; i++) {
+		n.messages += e->pairs[i].copied;
+		n.bytes += e->pairs[i].bytes;
+	}
+	if (!fits(&n, &e->plan_room))
+		describe(&e->lanes[0], &n, &e->plan_room, &e->lack);
 }
 
 void room_advise(struct engine *e, struct mm_err *err)
@@ -134,7 +158,7 @@ void room_advise(struct engine *e, struct mm_err *err)
 	for (size_t i = 0; i < e->n_pairs && r == 0; i++)
 		if (!e->pairs[i].unchanged && e->pairs[i].sf.id)
 			r = add_need(e, &e->pairs[i], &n, &ignored);
-	if (r < 0 || n.messages == 0)
+	if (r < 0 || n.messages == 0 || e->select.active) /* how many the rules choose */
 		return;
 	(void)format_size(size, sizeof(size), n.bytes);
 	mm_err_class(err, err->cls,

@@ -27,6 +27,7 @@ int engine_new(const struct job *job, const struct secret *origin,
 	e->hooks = hooks;
 	e->rules = folder_rules_hash(job);
 	e->phase = "connecting";
+	e->plan_room = (struct store_room){.bytes = UINT64_MAX, .messages = UINT64_MAX};
 	(void)pthread_mutex_init(&e->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -289,6 +290,7 @@ static void report_folder(struct engine *e, const struct pair *p)
 		.copied = p->copied,
 		.present = p->present,
 		.skipped = p->skipped,
+		.skipped_by = p->skipped_by,
 		.failed = p->failed,
 		.flags_updated = p->flags_updated,
 		.deleted = p->absence.deleted,
@@ -321,10 +323,11 @@ static int settle_pairs(struct engine *e, struct mm_err *reterr)
 		} else if (p->unchanged) {
 			p->place = PAIR_DONE;
 			p->listed = p->present = p->origin_status.messages;
+			select_recall(p);
 			atomic_fetch_add(&e->done, p->listed);
 			if (p->held_rows > 0)
 				r = held_tell(e, p, NULL, reterr);
-			p->present -= MIN_OF(p->present, p->failed);
+			p->present -= MIN_OF(p->present, p->failed + p->skipped);
 		}
 	}
 	return r;
@@ -338,6 +341,8 @@ static void sum_up(struct engine *e, struct run_summary *s)
 		s->copied += p->copied;
 		s->present += p->present;
 		s->skipped += p->skipped;
+		for (size_t k = 0; k < SKIP_N; k++)
+			s->skipped_by[k] += p->skipped_by[k];
 		s->failed += p->failed;
 		s->flags_updated += p->flags_updated;
 		s->deleted += p->absence.deleted;
@@ -396,6 +401,8 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 	int r;
 
 	e->summary = s;
+	e->started_sec = (int64_t)(clock_wall_usec() / USEC_PER_SEC);
+	selection_init(&e->select, &e->job->messages, clock_wall_usec());
 	s->dry_run = e->job->dry_run;
 	set_phase(e, "listing");
 	r = begin(e, &err);
@@ -403,6 +410,8 @@ int engine_run(struct engine *e, struct run_summary *s, struct mm_err *reterr)
 		r = settle_pairs(e, &err);
 	if (r == 0)
 		r = work(e, &err);
+	if (r == 0)
+		room_check_plan(e);
 	if (r == 0 && e->lack.code) {
 		err = e->lack;
 		r = err.code;

@@ -18,13 +18,15 @@ static bool is_unchanged(const struct engine *e, const struct pair *p)
 	const struct folder_status *o = &p->origin_status, *d = &p->destination_status;
 	const struct state_folder *sf = &p->sf;
 
+	/* Other rules, or a message that was too young and is no more. */
+	if (sf->rules != pair_rules(e, p) || (sf->ripens && e->started_sec >= sf->ripens))
+		return false;
 	/* Where the origin's flags win, those of the destination must be the same, too. */
 	if (e->job->flags.mode == FLAGS_ORIGIN && (!d->modseq || d->modseq != sf->dest_modseq))
 		return false;
-	return sf->complete && sf->rules == e->rules && o->known && o->modseq != 0 &&
-	       o->modseq == sf->origin_modseq && o->uidvalidity == sf->origin_uidvalidity &&
-	       o->uidnext == sf->origin_uidnext && o->messages == sf->origin_messages &&
-	       p->exists && p->destination_status.known &&
+	return sf->complete && o->known && o->modseq != 0 && o->modseq == sf->origin_modseq &&
+	       o->uidvalidity == sf->origin_uidvalidity && o->uidnext == sf->origin_uidnext &&
+	       o->messages == sf->origin_messages && p->exists && p->destination_status.known &&
 	       p->destination_status.uidvalidity == sf->dest_uidvalidity &&
 	       p->destination_status.uidnext >= sf->dest_seen &&
 	       !recopy_is_due(e, p, &p->destination_status);

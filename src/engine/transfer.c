@@ -232,7 +232,7 @@ static int put_off_flagged(struct transfer *t, struct item *it, struct buf *kept
 	if (without_flagged(it->message.flags, &base) < 0 ||
 	    without_flagged(buf_str(kept), &less) < 0 ||
 	    text_set(&it->base_flags, buf_str(&base)) < 0 ||
-	    seqset_add(&t->work->flag_later, it->message.uid, it->message.uid) < 0)
+	    seqset_add(&t->work->flags.later, it->message.uid, it->message.uid) < 0)
 		return mm_err_oom(reterr);
 	buf_done(kept);
 	*kept = less;
@@ -443,6 +443,7 @@ static int explain_missing(struct transfer *t, struct mm_err *reterr)
 {
 	_cleanup_(seqset_done) struct seqset missing = {0}, there = {0};
 	struct folder_work *w = t->work;
+	uint64_t gone;
 	int r;
 
 	for (size_t i = 0; i < w->fresh.n; i++)
@@ -453,8 +454,9 @@ static int explain_missing(struct transfer *t, struct mm_err *reterr)
 	if (missing.n == 0)
 		return 0;
 	r = read_each(w, w->lane->origin, &missing, STORE_WANT_FLAGS, keep_uid, &there, reterr);
-	w->pair->skipped +=
-		seqset_count(&missing) - seqset_count(&there); /* deleted meanwhile */
+	gone = seqset_count(&missing) - seqset_count(&there);
+	w->pair->skipped_by[SKIP_GONE] += gone;
+	w->pair->skipped += gone;
 	return r < 0 ? r : tell_unreadable(t, &there, reterr);
 }
 

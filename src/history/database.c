@@ -6,7 +6,7 @@
 
 /* 1: runs. 2: run_folders too; of the runs of version 1 nothing is known of the folders. 3:
  * accounts too; of an account without a row nothing is remembered. */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define KEPT_ASIDE     3
 #define TEXT(x)        TEXT_OF(x)
 #define TEXT_OF(x)     #x
@@ -31,7 +31,8 @@ static const char sql_schema[] =
 	" failed INTEGER NOT NULL DEFAULT 0, flags_updated INTEGER NOT NULL DEFAULT 0,"
 	" deleted INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,"
 	" total_messages INTEGER NOT NULL DEFAULT 0, total_bytes INTEGER NOT NULL DEFAULT 0,"
-	" round_trips INTEGER NOT NULL DEFAULT 0, errors TEXT NOT NULL DEFAULT '[]'"
+	" round_trips INTEGER NOT NULL DEFAULT 0, errors TEXT NOT NULL DEFAULT '[]',"
+	" skipped_by TEXT NOT NULL DEFAULT ''"
 	") STRICT;"
 	"CREATE INDEX IF NOT EXISTS runs_by_account ON runs (account, started, id);"
 	"CREATE TABLE IF NOT EXISTS run_folders ("
@@ -45,11 +46,18 @@ static const char sql_schema[] =
 	"PRAGMA user_version = " TEXT(SCHEMA_VERSION) ";"
 						      "COMMIT;";
 
+/* From version 1, 2 or 3; the tables that those lack are added as to a new file. */
+static const char sql_upgrade[] = "BEGIN IMMEDIATE;"
+				  "ALTER TABLE runs ADD COLUMN skipped_by "
+				  "TEXT NOT NULL DEFAULT '';"
+				  "PRAGMA user_version = 4;"
+				  "COMMIT;";
+
 /* Names every column: a table of another shape shows itself here, not at the end of a run. */
 static const char sql_probe[] = "SELECT id, account, job, started, finished, result, "
 				"exit_code, copied, present, skipped, "
 				"failed, flags_updated, deleted, bytes, total_messages, "
-				"total_bytes, round_trips, errors "
+				"total_bytes, round_trips, errors, skipped_by "
 				"FROM runs LIMIT 1;"
 				"SELECT account, run, left_out, folders "
 				"FROM run_folders LIMIT 1;"
@@ -125,7 +133,10 @@ static int set_up(sqlite3 *db)
 	if (version > SCHEMA_VERSION)
 		return SQLITE_MISMATCH;
 
-	rc = sqlite3_exec(db, sql_schema, NULL, NULL, NULL);
+	if (version > 0 && version < 4)
+		rc = sqlite3_exec(db, sql_upgrade, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, sql_schema, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, sql_probe, NULL, NULL, NULL);
 	return rc == SQLITE_ERROR ? SQLITE_NOTADB

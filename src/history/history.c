@@ -10,7 +10,7 @@
 #define COLUMNS                                                                                \
 	"id, account, job, started, finished, result, exit_code, copied, present, skipped, "   \
 	"failed, flags_updated, deleted, bytes, total_messages, total_bytes, round_trips, "    \
-	"errors"
+	"errors, skipped_by"
 
 /* run_summary_listed() */
 #define LISTED "(total_messages > 0 OR result IN ('ok', 'partial'))"
@@ -21,7 +21,7 @@ static const char sql_begin[] =
 
 static const char sql_finish[] = "INSERT OR REPLACE INTO runs (" COLUMNS ") "
 				 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-				 "?13, ?14, ?15, ?16, ?17, ?18)";
+				 "?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 
 static const char sql_finish_folders[] =
 	"INSERT OR REPLACE INTO run_folders (account, run, left_out, folders) "
@@ -182,6 +182,7 @@ static int insert_finished(sqlite3 *db, const struct finish_arg *a)
 {
 	_cleanup_(stmt_finalizep) sqlite3_stmt *st = NULL;
 	const struct run_summary *s = a->s;
+	char skipped[SKIPS_TEXT_MAX];
 	const uint64_t counters[] = {
 		s->copied,  s->present, s->skipped,        s->failed,      s->flags_updated,
 		s->deleted, s->bytes,   s->total_messages, s->total_bytes, s->round_trips};
@@ -201,6 +202,8 @@ static int insert_finished(sqlite3 *db, const struct finish_arg *a)
 	for (size_t i = 0; i < ELEMENTS(counters); i++)
 		(void)sqlite3_bind_int64(st, 8 + (int)i, (sqlite3_int64)counters[i]);
 	(void)sqlite3_bind_text(st, 18, a->errors, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(st, 19, skips_to_text(s->skipped_by, skipped), -1,
+				SQLITE_STATIC);
 	return history_run_statement(st);
 }
 
@@ -299,6 +302,7 @@ static int summary_from_row(sqlite3_stmt *st, struct run_summary *s)
 	s->exit_code = sqlite3_column_int(st, 6);
 	for (size_t i = 0; i < ELEMENTS(counters); i++)
 		*counters[i] = (uint64_t)sqlite3_column_int64(st, 7 + (int)i);
+	skips_from_text((const char *)sqlite3_column_text(st, 18), s->skipped_by);
 	return history_errors_from_text((const char *)sqlite3_column_text(st, 17), s);
 }
 

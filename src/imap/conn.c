@@ -215,6 +215,9 @@ static void untagged(struct imap *c, const struct imap_resp *r)
 		imap_take_id(c, r);
 	else if (text_ieqn(r->word.p, r->word.n, "FETCH"))
 		note_size(c, r);
+	else if (text_ieqn(r->word.p, r->word.n, "SEARCH") ||
+		 text_ieqn(r->word.p, r->word.n, "ESEARCH"))
+		imap_take_found(c, r);
 	imap_box_data(c, r);
 }
 
@@ -394,6 +397,7 @@ static enum reply_place place_of(const struct imap_cmd *cmd)
 		return REPLY_TO_WRITING;
 	case VERB_FETCH:
 	case VERB_SIZES:
+	case VERB_SEARCH:
 		return REPLY_TO_READING;
 	case VERB_SELECT:
 	case VERB_ENABLE:

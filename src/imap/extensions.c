@@ -48,11 +48,6 @@ void imap_take_id(struct imap *c, const struct imap_resp *r)
 		   id.name.n);
 }
 
-const char *imap_server_name(const struct imap *c)
-{
-	return c->server_name;
-}
-
 unsigned imap_quirks(const struct imap *c)
 {
 	return server_quirks(stream_greeting(c->stream), c->server_name);

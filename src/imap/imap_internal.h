@@ -26,6 +26,7 @@ enum imap_verb {
 	VERB_APPEND,
 	VERB_SIZES,
 	VERB_FLAGS,
+	VERB_SEARCH,
 	VERB_ENABLE,
 	VERB_ID,
 };
@@ -48,8 +49,11 @@ struct imap_cmd {
 	unsigned want;            /* VERB_FETCH */
 	size_t n_messages;        /* VERB_APPEND */
 	uint32_t uidvalidity;     /* APPENDUID */
-	struct seqset uids;
-	struct imap_size *sizes; /* VERB_SIZES */
+	struct seqset uids;       /* also VERB_SEARCH: found */
+	unsigned n_answers;       /* VERB_SEARCH: lines that told something */
+	bool nonsense;            /* of them: one that makes none */
+	bool by_key;              /* it has words of the configuration */
+	struct imap_size *sizes;  /* VERB_SIZES */
 	size_t n_sizes;
 };
 
@@ -75,7 +79,7 @@ struct imap {
 	bool caps_known;
 	bool utf8; /* UTF8=ACCEPT is enabled */
 	bool may_compress;
-	char server_name[IMAP_NAME_MAX];
+	char server_name[IMAP_NAME_MAX]; /* from its answer to ID; "": not told */
 	uint64_t append_limit;
 	char delim;
 	char *prefix;
@@ -168,6 +172,10 @@ int imap_put_mailbox(struct imap *c, struct imap_cmd *cmd, const char *raw,
 		     struct mm_err *reterr);
 /* The way back, from a response: owned; NULL without memory. */
 char *imap_take_mailbox(const struct imap *c, const struct imap_str *wire);
+
+/* ---- search.c ---- */
+/* A SEARCH or ESEARCH response. */
+void imap_take_found(struct imap *c, const struct imap_resp *r);
 
 /* ---- select.c ---- */
 void imap_box_data(struct imap *c, const struct imap_resp *r);

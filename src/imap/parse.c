@@ -203,7 +203,8 @@ static enum imap_status status_of(const struct imap_str *word)
 	return IMAP_NONE;
 }
 
-/* "[CODE args] text": the code may hold a quoted "]" only in BADCHARSET, which we never cause.
+/* "[CODE args] text": the code may hold a quoted "]" only in BADCHARSET, whose arguments nobody
+ * reads.
  */
 static void take_code(struct imap_resp *r)
 {

@@ -136,6 +136,12 @@ struct imap_id {
 };
 int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id *ret);
 
+/* SEARCH or ESEARCH (RFC 4731): the UIDs found, none perhaps; set is emptied first. tag: of the
+ * command it belongs to, p NULL where it does not tell. -EPROTO also for ESEARCH with message
+ * numbers. */
+int imap_parse_search(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_tag,
+		      struct seqset *set);
+
 /* APPENDUID uidvalidity uid-set, from a response code's rest (RFC 4315 §3). */
 int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity,
 			 struct seqset *set);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What responses tell: FETCH, LIST, STATUS, QUOTA, NAMESPACE, ID, APPENDUID. */
+/* What responses tell: FETCH, LIST, STATUS, QUOTA, NAMESPACE, ID, SEARCH, APPENDUID. */
 #include <mailmig/text.h>
 #include <string.h>
 #include <strings.h>
@@ -364,6 +364,70 @@ int imap_parse_id(const struct imap_resp *r, struct buf *scratch, struct imap_id
 	}
 	*ret = id;
 	return 0;
+}
+
+/* " 2 84 882 (MODSEQ 917162500)": as a set, which is sorted in one go whatever the order. */
+static int search_numbers(struct imap_cursor c, struct buf *scratch, struct seqset *set)
+{
+	for (imap_skip_blanks(&c); c.p < c.end && *c.p != '('; imap_skip_blanks(&c)) {
+		struct imap_str number = imap_take_word(&c, false);
+
+		if (number.n == 0)
+			return -EPROTO;
+		if ((scratch->len > 0 && buf_add(scratch, ",", 1) < 0) ||
+		    buf_add(scratch, number.p, number.n) < 0)
+			return -ENOMEM;
+	}
+	return scratch->len == 0 ? 0 : seqset_parse(scratch->p, scratch->len, set);
+}
+
+/* `(TAG "A285") UID ALL 4:18,21,28 COUNT 17`; without ALL nothing was found. */
+static int search_data(struct imap_cursor c, struct buf *scratch, struct imap_str *ret_tag,
+		       struct seqset *set)
+{
+	bool uid = false;
+	int r = 0;
+
+	imap_skip_blanks(&c);
+	if (imap_take_char(&c, '(')) {
+		struct imap_str word = imap_take_word(&c, false);
+
+		imap_skip_blanks(&c);
+		if (!imap_str_is(&word, "TAG") || imap_take_string(&c, scratch, ret_tag) < 0 ||
+		    !imap_take_char(&c, ')'))
+			return -EPROTO;
+	}
+	for (imap_skip_blanks(&c); r == 0 && c.p < c.end; imap_skip_blanks(&c)) {
+		struct imap_str word = imap_take_word(&c, false), value;
+
+		imap_skip_blanks(&c);
+		if (word.n == 0)
+			return -EPROTO;
+		if (imap_str_is(&word, "UID")) {
+			uid = true;
+		} else if (imap_str_is(&word, "ALL")) {
+			value = imap_take_word(&c, false);
+			r = seqset_parse(value.p, value.n, set);
+		} else {
+			r = imap_skip_value(&c);
+		}
+	}
+	return r < 0 ? r : uid ? 0 : -EPROTO;
+}
+
+int imap_parse_search(const struct imap_resp *r, struct buf *scratch, struct imap_str *ret_tag,
+		      struct seqset *set)
+{
+	struct imap_cursor c = r->rest;
+	int e;
+
+	*ret_tag = (struct imap_str){0};
+	seqset_reset(set);
+	if (empty_scratch(scratch, &c) < 0)
+		return -ENOMEM;
+	e = imap_str_is(&r->word, "ESEARCH") ? search_data(c, scratch, ret_tag, set)
+					     : search_numbers(c, scratch, set);
+	return e == 0 || e == -ENOMEM ? e : -EPROTO;
 }
 
 int imap_parse_appenduid(struct imap_cursor rest, uint32_t *ret_uidvalidity, struct seqset *set)

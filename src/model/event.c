@@ -199,6 +199,7 @@ json_t *run_summary_to_json(const struct run_summary *s)
 	    json_object_set_new(o, "errors", errors_to_json(s)) < 0 ||
 	    json_object_set_new(o, "account", text_or_null(s->account)) < 0 ||
 	    json_object_set_new(o, "dry_run", json_boolean(s->dry_run)) < 0 ||
+	    json_object_set_new(o, "skipped_by", skips_to_json(s->skipped_by)) < 0 ||
 	    put_counters(o, s, true) < 0)
 		return NULL;
 	return STEAL(o);
@@ -238,6 +239,16 @@ static int get_counters(const json_t *o, struct run_summary *s)
 			return -EBADMSG;
 		*(uint64_t *)((char *)s + counters[i].offset) = (uint64_t)json_integer_value(v);
 	}
+	return 0;
+}
+
+static int get_skips(const json_t *o, struct run_summary *s)
+{
+	const json_t *v = json_object_get(o, "skipped_by");
+
+	if (v && !json_is_object(v))
+		return -EBADMSG;
+	skips_from_json(v, s->skipped_by);
 	return 0;
 }
 
@@ -341,7 +352,7 @@ static int get_times(const json_t *o, struct run_summary *s)
 int run_summary_from_json(struct run_summary *s, const json_t *o)
 {
 	static int (*const parts[])(const json_t *o, struct run_summary *s) = {
-		get_names, get_times, get_result, get_counters, get_errors};
+		get_names, get_times, get_result, get_counters, get_skips, get_errors};
 
 	if (!json_is_object(o))
 		return -EBADMSG;

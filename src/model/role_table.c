@@ -103,18 +103,15 @@ static const char *one_word(const struct role_table *t, char *folded)
 {
 	const char *left = NULL, *word;
 	char *rest = NULL;
-	bool nouns = false;
 
 	for (word = strtok_r(folded, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		if (is_noun(t, word)) {
-			nouns = true;
-		} else {
-			if (left)
-				return NULL;
-			left = word;
-		}
+		if (is_noun(t, word))
+			continue;
+		if (left)
+			return NULL;
+		left = word;
 	}
-	return nouns ? left : NULL;
+	return left;
 }
 
 static unsigned roles_of(const struct role_entry *e, size_t n, bool weak, unsigned *ret_rank)

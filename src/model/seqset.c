@@ -108,6 +108,36 @@ int seqset_add(struct seqset *s, uint32_t first, uint32_t last)
 	return 0;
 }
 
+int seqset_subtract(const struct seqset *a, const struct seqset *b, struct seqset *ret)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		uint64_t first = a->r[i].first, last = a->r[i].last;
+
+		while (k < b->n && b->r[k].last < first)
+			k++;
+		for (size_t j = k; j < b->n && b->r[j].first <= last && first <= last; j++) {
+			if (b->r[j].first > first &&
+			    append(ret, (uint32_t)first, b->r[j].first - 1) < 0)
+				return -ENOMEM;
+			first = MAX_OF(first, (uint64_t)b->r[j].last + 1);
+		}
+		if (first <= last && append(ret, (uint32_t)first, (uint32_t)last) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int seqset_unite(struct seqset *s, const struct seqset *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->n; i++)
+		r = seqset_add(s, from->r[i].first, from->r[i].last);
+	return r;
+}
+
 bool seqset_contains(const struct seqset *s, uint32_t uid)
 {
 	size_t i;

@@ -59,3 +59,38 @@ void skips_from_text(const char *s, uint64_t counts[static SKIP_N])
 		s += n + strspn(s + n, " ");
 	}
 }
+
+json_t *skips_to_json(const uint64_t counts[static SKIP_N])
+{
+	_cleanup_(json_decrefp) json_t *o = json_object();
+
+	for (size_t i = 0; o && i < SKIP_N; i++)
+		if (counts[i] > 0 &&
+		    json_object_set_new(o, reasons[i].name,
+					json_integer((json_int_t)counts[i])) < 0)
+			return NULL;
+	return STEAL(o);
+}
+
+void skips_from_json(const json_t *o, uint64_t counts[static SKIP_N])
+{
+	for (size_t i = 0; i < SKIP_N; i++) {
+		json_int_t n = json_integer_value(json_object_get(o, reasons[i].name));
+
+		counts[i] = n > 0 ? (uint64_t)n : 0;
+	}
+}
+
+char *skips_to_words(const uint64_t counts[static SKIP_N], char buf[static SKIPS_TEXT_MAX])
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < SKIP_N; i++)
+		if (counts[i] > 0)
+			n += (size_t)snprintf(buf + n, SKIPS_TEXT_MAX - n, "%s%" PRIu64 " %s",
+					      n ? ", " : " (", counts[i], reasons[i].words);
+	if (n > 0)
+		(void)snprintf(buf + n, SKIPS_TEXT_MAX - n, ")");
+	return buf;
+}

@@ -23,13 +23,14 @@ static const char *const statements[ST_N] = {
 	[ST_FOLDER_GET] =
 		"SELECT id, origin_uidvalidity, origin_uidnext, origin_modseq, "
 		"origin_messages, dest_uidvalidity, dest_seen, uncertain_usec, complete, "
-		"dest_modseq, dest_messages, rules, skipped "
+		"dest_modseq, dest_messages, rules, skipped, ripens "
 		"FROM folder WHERE origin = ?1 AND destination = ?2",
 	[ST_FOLDER_ADD] = "INSERT INTO folder (origin, destination) VALUES (?1, ?2)",
 	[ST_FOLDER_PUT] = "UPDATE folder SET origin_uidvalidity = ?2, origin_uidnext = ?3, "
 			  "origin_modseq = ?4, origin_messages = ?5, dest_uidvalidity = ?6, "
 			  "dest_seen = ?7, uncertain_usec = ?8, complete = ?9, "
-			  "dest_modseq = ?10, dest_messages = ?11, rules = ?12, skipped = ?13 "
+			  "dest_modseq = ?10, dest_messages = ?11, rules = ?12, skipped = ?13, "
+			  "ripens = ?14 "
 			  "WHERE id = ?1",
 	[ST_PAIRS] = "SELECT id, origin, destination, basis, name, retired, "
 		     "origin_uidvalidity <> 0 "

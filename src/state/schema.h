@@ -41,6 +41,7 @@
 	" dest_messages INTEGER NOT NULL DEFAULT 0,"                                           \
 	" rules INTEGER NOT NULL DEFAULT 0,"                                                   \
 	" skipped TEXT NOT NULL DEFAULT '',"                                                   \
+	" ripens INTEGER NOT NULL DEFAULT 0,"                                                  \
 	" retired INTEGER NOT NULL DEFAULT 0,"                                                 \
 	" told TEXT NOT NULL DEFAULT '', unkept TEXT NOT NULL DEFAULT '',"                     \
 	" basis TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '',"                      \
@@ -72,6 +73,7 @@
 	"ALTER TABLE folder ADD COLUMN dest_messages INTEGER NOT NULL DEFAULT 0;"              \
 	"ALTER TABLE folder ADD COLUMN rules INTEGER NOT NULL DEFAULT 0;"                      \
 	"ALTER TABLE folder ADD COLUMN skipped TEXT NOT NULL DEFAULT '';"                      \
+	"ALTER TABLE folder ADD COLUMN ripens INTEGER NOT NULL DEFAULT 0;"                     \
 	"ALTER TABLE folder ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;"                    \
 	"ALTER TABLE folder ADD COLUMN told TEXT NOT NULL DEFAULT '';"                         \
 	"ALTER TABLE folder ADD COLUMN unkept TEXT NOT NULL DEFAULT '';"                       \

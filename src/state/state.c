@@ -146,6 +146,7 @@ static int folder_read(struct state *s, const char *origin, const char *destinat
 			.dest_modseq = (uint64_t)sqlite3_column_int64(st, 9),
 			.dest_messages = (uint32_t)sqlite3_column_int64(st, 10),
 			.rules = (uint64_t)sqlite3_column_int64(st, 11),
+			.ripens = sqlite3_column_int64(st, 13),
 		};
 	if (rc == SQLITE_ROW)
 		skips_from_text((const char *)sqlite3_column_text(st, 12), ret->skipped);
@@ -205,6 +206,7 @@ int state_folder_put(struct state *s, const struct state_folder *f, struct mm_er
 	(void)sqlite3_bind_int64(st, 11, f->dest_messages);
 	(void)sqlite3_bind_int64(st, 12, (sqlite3_int64)f->rules);
 	(void)sqlite3_bind_text(st, 13, skips_to_text(f->skipped, skipped), -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(st, 14, f->ripens);
 	return run(s, ST_FOLDER_PUT, "write a folder", reterr);
 }
 

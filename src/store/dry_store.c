@@ -155,6 +155,20 @@ static size_t do_reads(const struct store *s)
 	return self(s)->in_made ? 0 : store_reads(self(s)->inner);
 }
 
+/* Nobody searches a destination; what is there could be found, though. */
+static int do_search_begin(struct store *s, const struct store_search *what,
+			   struct mm_err *reterr)
+{
+	struct dry_store *d = self(s);
+
+	return d->in_made ? 0 : store_search_begin(d->inner, what, reterr);
+}
+
+static int do_search_end(struct store *s, struct seqset *found, struct mm_err *reterr)
+{
+	return self(s)->in_made ? 0 : store_search_end(self(s)->inner, found, reterr);
+}
+
 /* The engine asks features.discards before it downloads anything to put. */
 static int do_put_begin(struct store *s, const char *raw, const struct message *v, size_t n,
 			struct mm_err *reterr)
@@ -212,6 +226,8 @@ static const struct store_ops dry_store_ops = {
 	.read = do_read,
 	.read_next = do_read_next,
 	.reads = do_reads,
+	.search_begin = do_search_begin,
+	.search_end = do_search_end,
 	.put_begin = do_put_begin,
 	.put_end = do_put_end,
 	.sizes_begin = do_sizes_begin,

@@ -197,6 +197,23 @@ static size_t do_reads(const struct store *s)
 	return imap_fetches(self(s)->imap);
 }
 
+static int do_search_begin(struct store *s, const struct store_search *what,
+			   struct mm_err *reterr)
+{
+	struct imap_search search = {.first = what->first,
+				     .last = what->last,
+				     .before_day = what->before_day,
+				     .since_day = what->since_day,
+				     .raw = what->raw};
+
+	return imap_search_begin(self(s)->imap, &search, reterr);
+}
+
+static int do_search_end(struct store *s, struct seqset *found, struct mm_err *reterr)
+{
+	return imap_search_end(self(s)->imap, found, reterr);
+}
+
 static int do_put_begin(struct store *s, const char *raw, const struct message *v, size_t n,
 			struct mm_err *reterr)
 {
@@ -265,6 +282,8 @@ static const struct store_ops imap_store_ops = {
 	.read = do_read,
 	.read_next = do_read_next,
 	.reads = do_reads,
+	.search_begin = do_search_begin,
+	.search_end = do_search_end,
 	.put_begin = do_put_begin,
 	.put_end = do_put_end,
 	.sizes_begin = do_sizes_begin,

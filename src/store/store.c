@@ -145,6 +145,16 @@ size_t store_reads(const struct store *s)
 	return s->ops->reads(s);
 }
 
+int store_search_begin(struct store *s, const struct store_search *what, struct mm_err *reterr)
+{
+	return s->ops->search_begin(s, what, reterr);
+}
+
+int store_search_end(struct store *s, struct seqset *found, struct mm_err *reterr)
+{
+	return s->ops->search_end(s, found, reterr);
+}
+
 void store_put_done(struct store_put *p)
 {
 	seqset_done(&p->uids);

@@ -38,6 +38,9 @@ struct store_ops {
 	int (*read_next)(struct store *s, struct message *ret, struct seqset *vanished,
 			 struct mm_err *reterr);
 	size_t (*reads)(const struct store *s);
+	int (*search_begin)(struct store *s, const struct store_search *what,
+			    struct mm_err *reterr);
+	int (*search_end)(struct store *s, struct seqset *found, struct mm_err *reterr);
 	int (*put_begin)(struct store *s, const char *raw, const struct message *v, size_t n,
 			 struct mm_err *reterr);
 	int (*put_end)(struct store *s, struct store_put *ret, struct mm_err *reterr);

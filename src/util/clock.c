@@ -77,6 +77,30 @@ int clock_parse_rfc3339(const char *s, uint64_t *ret_wall_usec)
 	return 0;
 }
 
+int clock_parse_day(const char *s, int64_t *ret_sec)
+{
+	char noon[sizeof("2026-11-20T12:00:00Z")];
+	struct tm tm = {.tm_isdst = -1};
+	uint32_t year, month, day;
+	uint64_t ignored;
+	time_t t;
+
+	/* Is there such a day? */
+	if (strlen(s) != 10 || snprintf(noon, sizeof(noon), "%sT12:00:00Z", s) < 0 ||
+	    clock_parse_rfc3339(noon, &ignored) < 0 || parse_u32(s, 4, &year) < 0 ||
+	    parse_u32(s + 5, 2, &month) < 0 || parse_u32(s + 8, 2, &day) < 0)
+		return -EBADMSG;
+	tm.tm_year = (int)year - 1900;
+	tm.tm_mon = (int)month - 1;
+	tm.tm_mday = (int)day;
+	t = mktime(&tm);
+	/* Where clocks go forward at midnight, the day begins at one. */
+	if (tm.tm_mday != (int)day)
+		t += 3600;
+	*ret_sec = t;
+	return 0;
+}
+
 char *clock_local(uint64_t wall_usec, uint64_t now_usec, char *buf, size_t n)
 {
 	time_t t = (time_t)(wall_usec / USEC_PER_SEC), now = (time_t)(now_usec / USEC_PER_SEC);

@@ -50,6 +50,7 @@ struct check_side {
 	bool sized;
 	bool labels; /* its folders are labels (Gmail) */
 	struct folder_list folders;
+	enum folder_server server; /* of which kind */
 	uint64_t messages, bytes;
 	bool has_quota;
 	struct imap_quota quota;

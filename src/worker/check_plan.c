@@ -169,9 +169,13 @@ static void check_quota(struct checks *c, const struct job *job, const struct ta
 void check_plan(struct checks *c, const struct job *job, const struct check_side *origin,
 		const struct check_side *destination)
 {
-	const struct engine_sides sides = {.origin = &origin->folders,
-					   .destination = &destination->folders,
-					   .origin_labels = origin->labels};
+	const struct engine_sides sides = {
+		.origin = &origin->folders,
+		.destination = &destination->folders,
+		.origin_labels = origin->labels,
+		.origin_not_mail = origin->server == FOLDER_SERVER_EXCHANGE,
+		.destination_ignores_case = folder_server_ignores_case(destination->server),
+	};
 	struct tally t = {0};
 
 	if (!origin->listed || !destination->listed)

@@ -35,7 +35,7 @@ static void on_folder(void *userdata, const struct engine_folder *f)
 		    e,
 		    json_pack(
 			    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, "
-			    "s:s}",
+			    "s:s, s:o}",
 			    "folder", f->origin, "destination", f->destination, "messages",
 			    (json_int_t)f->messages, "copied", (json_int_t)f->copied, "present",
 			    (json_int_t)f->present, "skipped", (json_int_t)f->skipped, "failed",
@@ -43,7 +43,8 @@ static void on_folder(void *userdata, const struct engine_folder *f)
 			    (json_int_t)f->flags_updated, "deleted", (json_int_t)f->deleted,
 			    "bytes", (json_int_t)f->bytes, "bytes_total",
 			    (json_int_t)f->bytes_total, "created", f->created, "unchanged",
-			    f->unchanged, "result", f->error ? "failed" : "ok")) < 0) {
+			    f->unchanged, "result", f->error ? "failed" : "ok", "skipped_by",
+			    skips_to_json(f->skipped_by))) < 0) {
 		json_decref(e);
 		return;
 	}

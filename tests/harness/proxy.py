@@ -53,7 +53,8 @@ class Proxy(Listener):
     def __init__(self, server, without=(), cut_up=None, cut_down=None, at_up=None, at_down=None,
                  at_line=None, at_answer=None, hold_ok=None):
         self.target = server
-        self.without = {w.upper() for w in without}
+        # What is compressed cannot be looked at.
+        self.without = {w.upper() for w in without} | {"COMPRESS=DEFLATE"}
         self.limits = {"up": cut_up, "down": cut_down}
         self.triggers = {"up": at_up, "down": at_down}
         self.at_line = at_line

@@ -101,7 +101,9 @@ class Script:
     """What to do, out of lines of text."""
 
     def __init__(self, lines):
-        self.without, self.edits, self.greeting, self.rules = set(), [], [], []
+        # What is compressed by the server itself cannot be looked at.
+        self.without, self.edits = {"COMPRESS=DEFLATE"}, []
+        self.greeting, self.rules = [], []
         self.stale = self.compress = False
         self.utf8 = None
         self.offer = []
@@ -294,7 +296,7 @@ class _Connection:
                 return
 
     def mask(self, response):
-        if b"CAPABILITY" not in response or not (self.script.without or self.script.offer):
+        if b"CAPABILITY" not in response:
             return response
 
         def keep(match):

@@ -14,6 +14,7 @@ A dialogue begins with the case, a line each:
     attempts N                   in a row, before a run is given up (default: 2)
     global KEY VALUE             of the configuration; account KEY VALUE of the account; server
                                  KEY VALUE of the bad server's entry
+    rule KEY VALUE               of the account's `messages`, in the runs against the bad server
     mark FOLDER FLAG…            flags that only the destination has, on all that is there already
     extra                        the destination may hold more than the origin, in the end
     lost-flags                   and other flags
@@ -190,6 +191,7 @@ class Case:
                     theirs.store(folder, message.uid, "+FLAGS", *flags)
         mm.globals["retry"] = {"attempts": dialogue.attempts, "max_delay": "1s"}
         self.account = {"limits": {"connections": 1}}
+        self.rules = {key: value for where, key, value in dialogue.options if where == "rule"}
         for where, key, value in dialogue.options:
             if where == "global":
                 mm.globals[key] = value
@@ -211,7 +213,8 @@ class Case:
                 keys.update({k: v for w, k, v in self.dialogue.options if w == "server"})
             mm.add_server(side, server, tls, **keys)
             ends.append(mm.endpoint(side, self.user))
-        mm.add_account(self.user, *ends, **self.account)
+        rules = {"messages": self.rules} if bad and self.rules else {}
+        mm.add_account(self.user, *ends, **self.account, **rules)
         mm.write_config()
 
     def run(self, step, bad=None):

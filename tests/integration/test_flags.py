@@ -101,6 +101,30 @@ def test_table(mode, near, far, make_pair, mm, proxied):
         assert theirs.everything() == before
 
 
+@pytest.mark.parametrize("far", [True, False])
+def test_changed_at_the_destination_alone(far, make_pair, mm, proxied):
+    """The origin's flags win though nothing has changed there; of a message that somebody else put
+    there nobody takes any."""
+    ends = proxied(True, far)
+    pair = make_pair(via_origin=ends[0], via_destination=ends[1], flags={"mode": "origin"})
+    with pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 4, flags=("\\Seen", "work"))
+    mm.start()
+    pair.run()
+    pair.run()
+    for i in range(3):
+        with pair.at_destination() as theirs:
+            uids = [m.uid for m in theirs.messages("INBOX")]
+            theirs.store("INBOX", uids[i], "-FLAGS", "work")
+            theirs.store("INBOX", uids[3], "+FLAGS", "\\Answered", "own%d" % i)
+            corpus.simple(theirs, "INBOX", 1, first=50 + i, flags=("theirs",))
+        done = pair.run()
+        assert (done["copied"], done["flags_updated"]) == (0, 2)
+        assert pair.run()["flags_updated"] == 0
+        with pair.at_destination() as theirs:
+            assert flags(theirs) == 4 * [{"\\Seen", "work"}] + (i + 1) * [{"theirs"}]
+
+
 @pytest.mark.parametrize("mode", ["merge", "origin", "first"])
 def test_there_before(mode, make_pair, mm):
     """Messages that were there before mailmig: united, made equal, left alone."""
@@ -227,13 +251,13 @@ class Site:
         self.far = Quirky(destination, Script([]))
         self.pair = make_pair(via_destination=self.far, limits={"connections": 1}, **keys)
 
-    def run(self, lines, *args):
+    def run(self, lines, *args, rc=0):
         """One run: the `done` event, the notes about flags, the STOREs and APPENDs."""
         self.far.script = Script(lines)
         self.far.heard.clear()
         self.pair.mm.write_config()
         code, events, done = self.pair.mm.run_json(self.pair.account, args=("--local", *args))
-        assert code == 0, done
+        assert code == rc, done
         notes = [e["text"] for e in events
                  if e.get("event") == "log" and "cannot keep" in e["text"]]
         return done, notes, [h for h in self.far.heard if re.search("UID STORE", h)]
@@ -297,6 +321,23 @@ def test_keywords_that_are_not_kept(site):
     # Asked to, it tries again; the server has learned it.
     done, notes, stores = s.run([], "--retry-held")
     assert (done["flags_updated"], notes, stores) == (0, [], [])
+
+
+def test_not_just_now(site):
+    """What was to be made as at the origin and could not be is done by the next run, though
+    nothing has changed since at either side."""
+    s = site(flags={"mode": "origin"})
+    with s.pair.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 2, flags=("\\Seen",))
+    s.run([])
+    s.run([])
+    with s.pair.at_destination() as theirs:
+        theirs.store("INBOX", theirs.messages("INBOX")[0].uid, "FLAGS", "own")
+    done, _, stores = s.run(["on UID STORE", "send $tag NO [UNAVAILABLE] come back later"], rc=1)
+    assert done["flags_updated"] == 0 and stores
+    assert s.run([])[0]["flags_updated"] == 1
+    s.pair.assert_equal()
+    assert s.run([])[0]["flags_updated"] == 0
 
 
 def test_a_limit_of_keywords(site):

@@ -9,6 +9,7 @@ from harness import corpus
 from harness.checks import check
 from harness.dovecot import Dovecot
 from harness.imapclient import Client
+from harness.quirky import Quirky, Script
 
 GERMAN = {"Gesendete Elemente": "\\Sent", "Entwürfe": "\\Drafts", "Papierkorb": "\\Trash",
           "Spamverdacht": "\\Junk"}
@@ -169,3 +170,25 @@ def test_check_tells_of_the_map(make_pair):
     assert text.startswith("2 folders, 1 to be created at the destination; 1 left out; "
                            'folders.map: the origin has no folder "Snet" to be copied; ')
     assert found.rc == 0
+
+
+EXCHANGE = ["send * OK The Microsoft Exchange IMAP4 service is ready."]
+
+
+@pytest.mark.parametrize("include,expected,left_out", [
+    ((), {"INBOX": 1, "Work": 2}, 3),
+    (("*", "Kontakte"), {"INBOX": 1, "Work": 2, "Kontakte": 4}, 2),
+], ids=["left-out", "by-name"])
+def test_what_exchange_lists_and_is_no_mail(make_pair, origin, include, expected, left_out):
+    """Known by its greeting, in a run as in a check; it is copied where its name is given."""
+    with Quirky(origin, Script(EXCHANGE)) as server:
+        pair = make_pair(via_origin=server, folders={"include": include})
+        fill(pair.origin, pair.user, ["INBOX", "Work", "Calendar", "Kontakte", "Sync Issues/a"])
+        pair.mm.start()
+        found = check(pair.mm, pair.account)
+        assert "; %d left out" % left_out in found.line(pair.account, "folder map")[1]
+        pair.run()
+        with pair.at_destination() as client:
+            assert tree(client) == expected
+            assert "Calendar" not in client.folders()
+        pair.mm.terminate()

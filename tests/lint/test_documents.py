@@ -255,12 +255,12 @@ PLACES = {
     "GLOBAL SETTINGS": (("global", ""), ("retry", "retry."), ("notify", "notify.")),
     "SERVERS": (("server", ""),),
     "ACCOUNTS": (("account", ""), ("folders", "folders."), ("flags", "flags."),
-                 ("limits", "limits.")),
+                 ("messages", "messages."), ("limits", "limits.")),
     "ORIGIN AND DESTINATION": (("endpoint", ""),),
     "GROUPS": (("group", ""),),
 }
 # Groups that have their keys in the list, and lists with a section of their own.
-BY_PART = {"retry", "notify", "folders", "flags", "limits", "servers", "accounts", "groups"}
+BY_PART = {"retry", "notify", "folders", "messages", "flags", "limits", "servers", "accounts", "groups"}
 
 
 @pytest.mark.parametrize("title", PLACES)

@@ -42,7 +42,7 @@ HEADERS = {
              "secret", "spool",
              "text"),
     "model": ("event", "fingerprint", "flags", "folder", "folder_fit", "job", "message", "message_text",
-              "pattern", "repair", "role", "schedule", "seqset", "skip", "witness"),
+              "pattern", "repair", "role", "schedule", "selection", "seqset", "skip", "witness"),
     "net": ("stream",),
     "varlink": ("varlink", "varlink_server"),
     "bus": ("bus",),

@@ -104,6 +104,35 @@ static void test_local(void **state)
 	assert_string_equal(clock_local(t, t, buf, sizeof(buf)), "00:05");
 }
 
+/* Of zones and their changes: test_selection.c. */
+static void test_day(void **state)
+{
+	static const char *const bad[] = {"",
+					  "2026-02-29",
+					  "2026-13-01",
+					  "2026-1-1",
+					  "2026-11-20 ",
+					  "20-Nov-2026",
+					  "2026/11/20",
+					  "1969-12-31",
+					  "2026-11-2x",
+					  "2026-11-20T",
+					  "yesterday"};
+	int64_t sec = 12345;
+
+	assert_int_equal(setenv("TZ", "UTC", 1), 0);
+	tzset();
+	for (size_t i = 0; i < ELEMENTS(bad); i++) {
+		print_message("\"%s\"\n", bad[i]);
+		assert_int_equal(clock_parse_day(bad[i], &sec), -EBADMSG);
+		assert_true(sec == 12345);
+	}
+	assert_int_equal(clock_parse_day("2024-02-29", &sec), 0);
+	assert_true(sec == 1709164800);
+	assert_int_equal(clock_parse_day("9999-12-31", &sec), 0);
+	assert_true(sec == INT64_C(253402214400));
+}
+
 static void test_poll_msec(void **state)
 {
 	int msec;
@@ -123,9 +152,13 @@ static void test_poll_msec(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clocks_run),      cmocka_unit_test(test_rfc3339),
-		cmocka_unit_test(test_rfc3339_refuses), cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_poll_msec),       cmocka_unit_test(test_local),
+		cmocka_unit_test(test_clocks_run),
+		cmocka_unit_test(test_rfc3339),
+		cmocka_unit_test(test_rfc3339_refuses),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_day),
+		cmocka_unit_test(test_poll_msec),
+		cmocka_unit_test(test_local),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

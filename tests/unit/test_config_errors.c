@@ -386,39 +386,9 @@ static void test_account_keys(void **state)
 		{ACCOUNT("limits = { max_age = \"1d\"; };"),
 		 "m.conf:2: unknown key \"limits.max_age\" in limits; it belongs in "
 		 "messages\n"},
-		{ACCOUNT("messages = { max_age = \"1d\"; };"), LATER("messages")},
 		{ACCOUNT("delete = { keep_for = \"1d\"; kep_for = \"2d\"; };"),
 		 LATER("delete") "m.conf:2: unknown key \"delete.kep_for\"; did you mean "
 				 "\"keep_for\"?\n"},
-		{ACCOUNT("flags = { mode = \"mine\"; };"),
-		 "m.conf:2: flags.mode = \"mine\" is not known; write one of \"merge\", "
-		 "\"origin\", \"first\"\n"},
-		{ACCOUNT("flags = { drop = [ \"\\\\Seen\", \"x\", \"\\\\RECENT\", "
-			 "\"\\\\Sent\", "
-			 "\"a b\", \"\" ]; };"),
-		 "m.conf:2: flags.drop = \"\\RECENT\" is a flag that never travels; remove "
-		 "it\n"
-		 "m.conf:2: flags.drop = \"\\Sent\" is no flag that travels; write "
-		 "\\\\Seen, \\\\Answered, \\\\Flagged, \\\\Draft or a keyword\n"
-		 "m.conf:2: flags.drop = \"a b\" is no keyword; write up to 200 characters of "
-		 "ASCII without blanks and ( ) { % * \" \\\n"
-		 "m.conf:2: flags.drop is empty; write a value, or remove the key\n"},
-		{ACCOUNT("flags = { rename = ( (\"a\", \"\\\\Deleted\"), (\"b\"), \"c\", "
-			 "(\"*\", \"d\") ); };"),
-		 "m.conf:2: flags.rename = \"\\Deleted\" is a flag that never travels; "
-		 "remove it\n"
-		 "m.conf:2: flags.rename contains something that is no pair; write a list of "
-		 "pairs: ( (\"A\", \"B\"), (\"C\", \"D\") )\n"
-		 "m.conf:2: flags.rename contains something that is no pair; write a list of "
-		 "pairs: ( (\"A\", \"B\"), (\"C\", \"D\") )\n"
-		 "m.conf:2: flags.rename = \"*\" is no keyword; write up to 200 characters of "
-		 "ASCII without blanks and ( ) { % * \" \\\n"},
-		{ACCOUNT("flags = { drop = [ \"X\" ];\nrename = ( (\"a\", \"b\"),\n(\"A\", "
-			 "\"c\"),\n(\"x\", \"b\"),\n(\"b\", \"a\") ); };"),
-		 "m.conf:4: flags.rename has \"A\" twice on the left; keep one of the two\n"
-		 "m.conf:5: flags.rename renames \"x\", which flags.drop leaves out; remove "
-		 "one "
-		 "of the two\n"},
 		{ACCOUNT("match = \"date\";"),
 		 "m.conf:2: match is a text; write a list of texts: [ \"A\", \"B\" ]\n"},
 		{ACCOUNT("match = [ ];"),

@@ -6,8 +6,10 @@ static const char folders_text[] =
 	"\"present\":1188,\"bytes_total\":5242880,\"result\":\"ok\"},"
 	"{\"folder\":\"Sent\",\"destination\":\"Sent Items\",\"messages\":18,\"copied\":17,"
 	"\"failed\":1,\"result\":\"ok\"},"
-	"{\"folder\":\"Lists\",\"destination\":\"\",\"messages\":0,\"result\":\"ok\"},"
-	"{\"folder\":\"Old\",\"messages\":5,\"present\":3,\"skipped\":2,\"bytes_total\":10,"
+	"{\"folder\":\"Lists\",\"destination\":\"\",\"messages\":0,\"deleted\":4,"
+	"\"result\":\"ok\"},"
+	"{\"folder\":\"Old\",\"messages\":5,\"present\":3,\"skipped\":2,\"skipped_by\":{\"too-"
+	"old\":2},\"bytes_total\":10,"
 	"\"result\":\"ok\"},"
 	"{\"folder\":\"Locked\",\"destination\":\"Locked\",\"result\":\"failed\","
 	"\"text\":\"the server refuses it\"}]";
@@ -24,8 +26,9 @@ static void test_table(void **state)
 		"! Locked                     0       0      0       0      0 B  "
 		"failed: the server refuses it\n"
 		"  INBOX                   1200      12   1188       0  5.0 MiB\n"
-		"  Lists                      0       0      0       0      0 B\n"
-		"  Old                        5       0      3       0     10 B  2 skipped\n");
+		"  Lists                      0       0      0       0      0 B  4 deleted\n"
+		"  Old                        5       0      3       0     10 B  2 skipped (2 "
+		"too old)\n");
 }
 
 static void test_nothing(void **state)

@@ -32,6 +32,24 @@ static void test_table(void **state)
 	assert_non_null(strstr(plan(events, &utf8_look), "Entwürfe  →  Drafts"));
 }
 
+static void test_skipped(void **state)
+{
+	static const char events[] =
+		"[{\"folder\":\"Old\",\"destination\":\"Old\",\"messages\":12,\"copied\":0,"
+		"\"bytes\":0,\"flags_updated\":0,\"created\":true,\"skipped\":12,"
+		"\"skipped_by\":{\"too-old\":8,\"too-large\":4},\"result\":\"ok\"},"
+		"{\"folder\":\"In\",\"destination\":\"In\",\"messages\":2,\"copied\":1,"
+		"\"bytes\":7,\"flags_updated\":0,\"skipped\":1,"
+		"\"skipped_by\":{\"gone\":1},\"result\":\"ok\"}]";
+
+	assert_string_equal(plan(events, &pipe_look),
+			    "  ORIGIN      DESTINATION  MESSAGES  TO COPY  BYTES  FLAGS\n"
+			    "  Old     ->  Old                12        0    0 B      0  "
+			    "will be created, 12 skipped (8 too old, 4 too large)\n"
+			    "  In      ->  In                  2        1    7 B      0  "
+			    "1 skipped (1 deleted meanwhile)\n");
+}
+
 static void test_nothing_is_invented(void **state)
 {
 	assert_string_equal(plan("[]", &pipe_look), "");
@@ -55,7 +73,8 @@ static void test_idle_folders_are_counted(void **state)
 		","
 		"{\"folder\":\"C\",\"destination\":\"C\",\"result\":\"ok\",\"flags_updated\":1}"
 		","
-		"{\"folder\":\"D\",\"destination\":\"D\",\"result\":\"ok\",\"failed\":1}]";
+		"{\"folder\":\"D\",\"destination\":\"D\",\"result\":\"ok\",\"failed\":1},"
+		"{\"folder\":\"E\",\"destination\":\"E\",\"result\":\"ok\",\"deleted\":3}]";
 
 	assert_string_equal(plan(idle, &pipe_look), "  2 folders: nothing to do\n");
 	assert_non_null(strstr(plan_all(idle, &pipe_look, true), "\n  B       ->  B"));
@@ -63,6 +82,7 @@ static void test_idle_folders_are_counted(void **state)
 	assert_non_null(strstr(capture_text, "failed: no\n"));
 	assert_non_null(strstr(capture_text, "  C       ->  C"));
 	assert_non_null(strstr(capture_text, "  D       ->  D"));
+	assert_non_null(strstr(capture_text, "3 to be deleted\n"));
 	assert_non_null(strstr(capture_text, "\n  1 other folder: nothing to do\n"));
 }
 
@@ -86,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_skipped),
 		cmocka_unit_test(test_nothing_is_invented),
 		cmocka_unit_test(test_idle_folders_are_counted),
 		cmocka_unit_test(test_fits),

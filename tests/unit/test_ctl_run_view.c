@@ -103,15 +103,16 @@ static void test_reasons(void **state)
 	s.result = RUN_PARTIAL;
 	s.exit_code = 1;
 	s.failed = 5;
-	s.skipped = 1;
+	s.skipped = 12;
+	s.skipped_by[SKIP_TOO_OLD] = 8;
+	s.skipped_by[SKIP_TOO_LARGE] = 4;
 	r.failed[MM_CLASS_TOO_LARGE] = 3;
 	r.failed[MM_CLASS_REFUSED] = 1;
-	r.skipped[MM_CLASS_SAFETY] = 1;
 	assert_non_null(strstr(summary(&s, &r),
 			       "  failed                  5  "
 			       "(1 refused by the server, 3 too large, 1 more)\n"));
-	assert_non_null(
-		strstr(capture_text, "  skipped                 1  (1 held for safety)\n"));
+	assert_non_null(strstr(capture_text,
+			       "  skipped                12  (8 too old, 4 too large)\n"));
 	assert_non_null(strstr(capture_text, "bob: done, but not everything in 10 s"));
 	r.failed[MM_CLASS_TOO_LARGE] = 9; /* reported at each of several attempts */
 	assert_non_null(strstr(summary(&s, &r), "  failed                  5\n"));
@@ -139,7 +140,6 @@ static void test_reasons_are_counted_from_events(void **state)
 	assert_int_equal(r.failed[MM_CLASS_TOO_LARGE], 2);
 	assert_int_equal(r.failed[MM_CLASS_OTHER], 2);
 	assert_int_equal(r.failed[MM_CLASS_REFUSED], 0);
-	assert_int_equal(r.skipped[MM_CLASS_REFUSED], 1);
 	for (int c = 0; c <= MM_CLASS_LOCAL; c++)
 		assert_true(strlen(reason_words((enum mm_class)c)) > 0);
 }
@@ -224,8 +224,10 @@ static void test_folder_line(void **state)
 		 "INBOX: 2 copied (2.0 KiB)\n"},
 		{"{\"folder\":\"Sent\",\"destination\":\"Sent "
 		 "Items\",\"copied\":0,\"present\":7,"
-		 "\"skipped\":1,\"failed\":2,\"flags_updated\":3,\"created\":true}",
-		 "Sent -> Sent Items: 0 copied, 7 already there, 1 skipped, 2 failed, 3 flags "
+		 "\"skipped\":1,\"skipped_by\":{\"too-old\":1},\"failed\":2,\"flags_updated\":"
+		 "3,\"created\":true}",
+		 "Sent -> Sent Items: 0 copied, 7 already there, 1 skipped (1 too old), 2 "
+		 "failed, 3 flags "
 		 "updated, created\n"},
 		{"{\"folder\":\"Sent\",\"copied\":0,\"result\":\"failed\",\"text\":\"no\"}",
 		 "Sent: 0 copied; no\n"},

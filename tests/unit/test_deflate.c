@@ -2,6 +2,7 @@
 #include "net/deflate.h"
 #include "prng.h"
 #include "unit.h"
+#include <zlib.h>
 
 #define MAIL   (300 * 1000)
 #define PACKED (2 * MAIL)
@@ -157,6 +158,33 @@ static void test_bomb(void **state)
 	assert_int_equal(len, LARGE);
 }
 
+/* A peer may point back as far as DEFLATE allows, whatever we do ourselves. */
+static void test_far_back(void **state)
+{
+	enum { BACK = 32000, ALL = 2 * BACK };
+	_cleanup_(unpacker_freep) struct unpacker *u = NULL;
+	static uint8_t in[ALL], packed[ALL], out[ALL];
+	struct prng rng = {.state = 12};
+	z_stream z = {0};
+	size_t used, made, n;
+
+	for (size_t i = 0; i < ALL; i++)
+		in[i] = i < BACK ? (uint8_t)prng_below(&rng, 256) : in[i - BACK];
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = in;
+	z.avail_in = ALL;
+	z.next_out = packed;
+	z.avail_out = ALL;
+	assert_int_equal(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+	n = ALL - z.avail_out;
+	(void)deflateEnd(&z);
+	assert_true(n < BACK + 1000);
+	assert_int_equal(unpacker_new(&u), 0);
+	assert_int_equal(unpacker_put(u, packed, n, &used, out, ALL, &made), 0);
+	assert_int_equal(made, ALL);
+	assert_memory_equal(out, in, ALL);
+}
+
 static void test_nonsense(void **state)
 {
 	static const struct {
@@ -235,7 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_bomb),           cmocka_unit_test(test_nonsense),
-		cmocka_unit_test(test_flipped),
+		cmocka_unit_test(test_flipped),        cmocka_unit_test(test_far_back),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

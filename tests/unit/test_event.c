@@ -39,6 +39,7 @@ static void fill(struct run_summary *s)
 		.copied = 1,
 		.present = 2,
 		.skipped = 3,
+		.skipped_by = {[SKIP_TOO_OLD] = 2, [SKIP_GONE] = 1},
 		.failed = 4,
 		.flags_updated = 5,
 		.deleted = 6,
@@ -69,6 +70,7 @@ static void test_json_text(void **state)
 		"\"advice\":\"skip it\"},"
 		"{\"folder\":null,\"uid\":null,\"class\":\"login\",\"text\":\"no\","
 		"\"advice\":\"\"}],\"account\":\"family\",\"dry_run\":true,"
+		"\"skipped_by\":{\"too-old\":2,\"gone\":1},"
 		"\"total_messages\":10,\"total_bytes\":9223372036854775807,\"round_trips\":11}";
 	_cleanup_(run_summary_done) struct run_summary s;
 	_cleanup_(json_decrefp) json_t *o = NULL;
@@ -92,6 +94,7 @@ static void assert_same(const struct run_summary *a, const struct run_summary *b
 	assert_int_equal(a->copied, b->copied);
 	assert_int_equal(a->present, b->present);
 	assert_int_equal(a->skipped, b->skipped);
+	assert_memory_equal(a->skipped_by, b->skipped_by, sizeof(a->skipped_by));
 	assert_int_equal(a->failed, b->failed);
 	assert_int_equal(a->flags_updated, b->flags_updated);
 	assert_int_equal(a->deleted, b->deleted);
@@ -136,9 +139,9 @@ static void test_round_trip(void **state)
 
 static void test_from_json_refuses(void **state)
 {
-	static const char *const optional[] = {"account",    "started",        "finished",
-					       "dry_run",    "total_messages", "total_bytes",
-					       "round_trips"};
+	static const char *const optional[] = {"account",     "started",        "finished",
+					       "dry_run",     "total_messages", "total_bytes",
+					       "round_trips", "skipped_by"};
 	static const char *const wrong[] = {"true", "[1]", "{}", "-1", "\"x\""};
 	_cleanup_(run_summary_done) struct run_summary s;
 	_cleanup_(json_decrefp) json_t *o = NULL, *all = NULL;

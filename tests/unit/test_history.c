@@ -61,7 +61,7 @@ static void test_empty(void **state)
 	assert_int_equal(history_last_run(h, "alice", &s), 0);
 	assert_null(s.id);
 	assert_int_equal(history_last_success(h, "alice"), 0);
-	assert_int_equal(sql("PRAGMA user_version"), 3);
+	assert_int_equal(sql("PRAGMA user_version"), 4);
 }
 
 static void test_round_trip(void **state)
@@ -79,6 +79,8 @@ static void test_round_trip(void **state)
 	s.copied = 1;
 	s.present = 2;
 	s.skipped = 3;
+	s.skipped_by[SKIP_TOO_OLD] = 2;
+	s.skipped_by[SKIP_TOO_LARGE] = 1;
 	s.failed = 4;
 	s.flags_updated = 5;
 	s.deleted = 6;
@@ -97,6 +99,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(sql("SELECT count(*) FROM runs"), 1);
 
 	assert_int_equal(history_last_run(h, "alice", &back), 1);
+	assert_memory_equal(back.skipped_by, s.skipped_by, sizeof(s.skipped_by));
 	assert_string_equal(back.id, "01");
 	assert_string_equal(back.account, "alice");
 	assert_string_equal(back.job, "sync");
@@ -265,13 +268,13 @@ static void test_later_version_is_left_alone(void **state)
 	struct mm_err err;
 	struct run_summary s = summary("a", "alice", 10, RUN_OK);
 
-	(void)sql("PRAGMA user_version = 4");
+	(void)sql("PRAGMA user_version = 5");
 	assert_int_equal(history_open(unit_dir, &h, &err), 0);
 	assert_int_equal(err.code, -EIO);
 	assert_non_null(strstr(err.text, "later version"));
 	assert_int_equal(history_finish(h, &s, NULL, &err), -EIO);
 	assert_null(history_take_set_aside(h));
-	assert_int_equal(sql("PRAGMA user_version"), 4);
+	assert_int_equal(sql("PRAGMA user_version"), 5);
 }
 
 static void finish_folders(struct history *h, const char *id, uint64_t started_usec,
@@ -398,7 +401,7 @@ static void test_version_1_is_taken_over(void **state)
 
 	h = open_ok();
 	assert_null(history_take_set_aside(h));
-	assert_int_equal(sql("PRAGMA user_version"), 3);
+	assert_int_equal(sql("PRAGMA user_version"), 4);
 	assert_int_equal(history_list(h, "alice", 10, collect, &ids, NULL), 0);
 	assert_string_equal(buf_str(&ids), "new old ");
 	assert_int_equal(history_last_run(h, "alice", &s), 1);
@@ -434,7 +437,7 @@ static void test_version_2_is_taken_over(void **state)
 
 	h = open_ok();
 	assert_null(history_take_set_aside(h));
-	assert_int_equal(sql("PRAGMA user_version"), 3);
+	assert_int_equal(sql("PRAGMA user_version"), 4);
 	assert_int_equal(history_last_success(h, "alice"), 15);
 	expect_folders(h, "alice", "a", "[{}]", 2);
 	history_read_note(h, "alice", &note);

@@ -37,6 +37,14 @@ static void test_automap(void **state)
 			"Archive/Sent -> Sent (automap \\Sent (SPECIAL-USE)) =\n"
 			"Archive/Sent/a -> Sent/a (automap \\Sent (SPECIAL-USE))\n"
 			"Archive/b -> Old/b (automap \\Archive (SPECIAL-USE))\n"},
+		/* a name is no evidence against the very same name, a flag is */
+		{.origin = {"Entwürfe", "Drafts"},
+		 .destination = {"Drafts", "Entwürfe"},
+		 .map = "Drafts -> Drafts (same name) =\n"
+			"Entwürfe -> Entwürfe (automap \\Drafts (name)) =\n"},
+		{.origin = {"Gesendet"},
+		 .destination = {"Sent|\\Sent", "Gesendet"},
+		 .map = "Gesendet -> Sent (automap \\Sent (name)) =\n"},
 		/* map moves the one folder alone: what is below goes by its role */
 		{.rules.map = {"Sent", "X"},
 		 .origin = {"Sent", "Sent/a"},

@@ -208,7 +208,7 @@ static void test_basis(void **state)
 	};
 
 	for (size_t i = 0; i < ELEMENTS(rows); i++) {
-		static const char *const sent[LIST_MAX] = {"Sent"};
+		static const char *const sent[LIST_MAX] = {"Sent", "Work"};
 		_cleanup_(folder_list_done) struct folder_list origin = {0}, destination = {0};
 		_cleanup_(map_done) struct map m = {0};
 		const struct engine_sides sides = {.origin = &origin,
@@ -221,6 +221,9 @@ static void test_basis(void **state)
 		add_all(&rules.rewrite, &rows[i].rewrite, 1);
 		assert_int_equal(map_folders(&rules, &sides, NULL, 0, &m), 0);
 		assert_string_equal(m.pairs[0].map.basis, rows[i].basis);
+		if (!rows[i].into) /* the same for what has no role */
+			assert_string_equal(m.pairs[1].map.basis,
+					    rows[i].no_automap ? "same" : "automap");
 		text_list_done(&rules.map);
 		text_list_done(&rules.rewrite);
 	}

@@ -271,7 +271,8 @@ static void test_limits(void **state)
 
 		assert_true(r == -ELOOP || r == 0);
 	}
-	assert_int_equal(matches(slow[0], name, ROLE_NONE), -ELOOP);
+	for (int i = 0; i < 30; i++) /* as if the origin had many such folders */
+		assert_int_equal(matches(slow[0], name, ROLE_NONE), -ELOOP);
 	assert_int_equal(rewrite_new("s/^(a+)+$/b/g", &w, wrong), 0);
 	assert_int_equal(rewrite_apply(w, name, &out), -ELOOP);
 	assert_int_equal(out.len, 0);
@@ -292,7 +293,7 @@ static void test_limits(void **state)
 	assert_int_equal(matches("*b*b*b*b*b*b*b*b*b*b", name, ROLE_NONE), 0);
 	assert_int_equal(matches("*a*a*a*a*a*a*a*a*a*b", name, ROLE_NONE), 0);
 	assert_int_equal(out.len, 0);
-	assert_true(clock() - begin < 5 * CLOCKS_PER_SEC);
+	assert_true(clock() - begin < 3 * CLOCKS_PER_SEC);
 	for (int r = -1; r > -150; r--)
 		assert_true(*pattern_trouble(r));
 }

@@ -372,6 +372,7 @@ static void test_languages(void **state)
 		{{"Borradores"}, ROLE_SENT, NULL}, /* of several languages */
 		{{"INBOX", "Work"}, ROLE_SENT, NULL},
 		{{"Junk Messages"}, ROLE_SENT, NULL}, /* a guess is no evidence */
+		{{"Archivo"}, ROLE_SENT, NULL},
 		{{"Gesendet|\\Drafts"}, ROLE_SENT, NULL},
 		{{"Gesendet"}, ROLE_FLAGGED, NULL},
 	};

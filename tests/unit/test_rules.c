@@ -34,9 +34,46 @@ static void test_flags(void **state)
 	job_done(&j);
 }
 
+static void test_messages(void **state)
+{
+	static const struct message_rules rows[] = {
+		{.max_age_usec = 86400},
+		{.min_age_usec = 86400},
+		{.since = (char *)"2024-01-01"},
+		{.before = (char *)"2024-01-01"},
+		{.min_size = 86400},
+		{.max_size = 86400},
+		{.search = (char *)"86400"},
+		{.search = (char *)"86401"},
+		{.max_size = 86401},
+		{.since = (char *)"2024-01-02"},
+		{.min_size = 86400, .max_size = 86400},
+	};
+	uint64_t seen[ELEMENTS(rows) + 1] = {0};
+	struct job j;
+
+	job_init(&j);
+	assert_int_equal(setenv("TZ", "UTC0", 1), 0);
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		j.messages = rows[i];
+		seen[i + 1] = folder_rules_hash(&j);
+		for (size_t k = 0; k <= i; k++)
+			assert_true(seen[i + 1] != seen[k]);
+	}
+	/* A day that begins at another moment is another rule. */
+	j.messages = rows[2];
+	assert_int_equal(setenv("TZ", "CET-1", 1), 0);
+	assert_true(folder_rules_hash(&j) != seen[3]);
+	assert_int_equal(setenv("TZ", "UTC0", 1), 0);
+	assert_true(folder_rules_hash(&j) == seen[3]);
+	j.messages = (struct message_rules){0};
+	job_done(&j);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_flags)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_flags),
+					   cmocka_unit_test(test_messages)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

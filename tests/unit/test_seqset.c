@@ -17,6 +17,44 @@ static void parse(const char *text, struct seqset *ret)
 	assert_int_equal(seqset_parse(text, strlen(text), ret), 0);
 }
 
+static void test_subtract(void **state)
+{
+	static const struct {
+		const char *a, *b, *out; /* "": none */
+	} rows[] = {
+		{"", "", ""},
+		{"1:9", "", "1:9"},
+		{"", "1:9", ""},
+		{"1:9", "1:9", ""},
+		{"1:9", "5", "1:4,6:9"},
+		{"1:9", "1,9", "2:8"},
+		{"1:9", "2:3,5:6,9", "1,4,7:8"},
+		{"1:3,5:7,10", "2:6", "1,7,10"},
+		{"1:3,5:7,10", "4,8:9", "1:3,5:7,10"},
+		{"5", "1:4,6:9", "5"},
+		{"1:4294967295", "1:4294967294", "4294967295"},
+		{"1:4294967295", "4294967295", "1:4294967294"},
+		{"1:2,4:5,7:8", "2:7", "1,8"},
+		{"2,4,6,8", "1:10", ""},
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		_cleanup_(seqset_done) struct seqset a = {0}, b = {0}, out = {0};
+
+		print_message("%s - %s\n", rows[i].a, rows[i].b);
+		if (*rows[i].a)
+			parse(rows[i].a, &a);
+		if (*rows[i].b)
+			parse(rows[i].b, &b);
+		assert_int_equal(seqset_subtract(&a, &b, &out), 0);
+		assert_set(&out, rows[i].out);
+		/* What was taken away and what is left make the whole again. */
+		assert_int_equal(seqset_unite(&out, &b), 0);
+		assert_int_equal(seqset_unite(&b, &a), 0);
+		assert_int_equal(seqset_count(&out), seqset_count(&b));
+	}
+}
+
 static void test_parse(void **state)
 {
 	static const struct {
@@ -349,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_ends_of_the_number_range),
 		cmocka_unit_test(test_add_against_bitmap),
 		cmocka_unit_test(test_parse_against_bitmap),
+		cmocka_unit_test(test_subtract),
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_take_pseudo_random),
 	};

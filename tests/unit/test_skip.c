@@ -47,12 +47,53 @@ static void test_names(void **state)
 	}
 }
 
+static void test_json(void **state)
+{
+	static const char *const foreign[] = {"{}", "[]", "7",
+					      "{\"too-old\":-1,\"gone\":\"2\",\"x\":3}"};
+	uint64_t counts[SKIP_N] = {[SKIP_TOO_OLD] = 8, [SKIP_TOO_LARGE] = 4};
+	uint64_t none[SKIP_N] = {0}, back[SKIP_N];
+	json_t *o = skips_to_json(counts);
+	char *text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+	assert_string_equal(text, "{\"too-old\":8,\"too-large\":4}");
+	skips_from_json(o, back);
+	assert_memory_equal(counts, back, sizeof(counts));
+	free(text);
+	json_decref(o);
+	for (size_t i = 0; i < ELEMENTS(foreign); i++) {
+		o = json_loads(foreign[i], JSON_DECODE_ANY, NULL);
+		skips_from_json(o, back);
+		assert_memory_equal(back, none, sizeof(none));
+		json_decref(o);
+	}
+	skips_from_json(NULL, back);
+	assert_memory_equal(back, none, sizeof(none));
+}
+
+static void test_words_of_many(void **state)
+{
+	uint64_t counts[SKIP_N] = {0};
+	char text[SKIPS_TEXT_MAX];
+
+	assert_string_equal(skips_to_words(counts, text), "");
+	counts[SKIP_TOO_OLD] = 8;
+	assert_string_equal(skips_to_words(counts, text), " (8 too old)");
+	counts[SKIP_TOO_LARGE] = 4;
+	assert_string_equal(skips_to_words(counts, text), " (8 too old, 4 too large)");
+	for (size_t i = 0; i < SKIP_N; i++)
+		counts[i] = UINT64_MAX;
+	(void)skips_to_words(counts, text);
+	assert_true(strlen(text) < SKIPS_TEXT_MAX - 20);
+	assert_true(text[strlen(text) - 1] == ')');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back),
-		cmocka_unit_test(test_foreign_text),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_foreign_text),
+		cmocka_unit_test(test_names),          cmocka_unit_test(test_json),
+		cmocka_unit_test(test_words_of_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

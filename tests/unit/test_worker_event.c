@@ -110,14 +110,17 @@ static void test_folder(void **state)
 	} t[] = {
 		{"{\"event\":\"folder\",\"account\":\"a\",\"run\":\"r\",\"folder\":\"A\","
 		 "\"destination\":\"B\\n\",\"messages\":9,\"copied\":1,\"present\":2,"
-		 "\"skipped\":3,\"failed\":4,\"flags_updated\":5,\"bytes\":6,"
+		 "\"skipped\":3,\"skipped_by\":{\"too-old\":3,\"gone\":-1,\"x\":1,\"too-"
+		 "young\":0},"
+		 "\"failed\":4,\"flags_updated\":5,\"bytes\":6,"
 		 "\"bytes_total\":7,\"created\":true,\"unchanged\":true,\"result\":\"failed\","
 		 "\"text\":\"no\\u001b room\",\"x\":[]}",
 		 "{\"folder\":\"A\",\"destination\":\"B?\",\"messages\":9,\"copied\":1,"
 		 "\"present\":2,\"skipped\":3,\"failed\":4,\"flags_updated\":5,\"bytes\":6,"
 		 "\"bytes_total\":7,\"created\":true,\"unchanged\":true,\"result\":\"failed\","
-		 "\"text\":\"no? room\"}"},
-		{"{\"folder\":7,\"messages\":-1,\"copied\":\"x\",\"created\":1}",
+		 "\"skipped_by\":{\"too-old\":3},\"text\":\"no? room\"}"},
+		{"{\"folder\":7,\"messages\":-1,\"copied\":\"x\",\"created\":1,\"skipped_by\":"
+		 "7}",
 		 "{\"folder\":\"\",\"destination\":\"\",\"messages\":0,\"copied\":0,"
 		 "\"present\":0,\"skipped\":0,\"failed\":0,\"flags_updated\":0,\"bytes\":0,"
 		 "\"bytes_total\":0,\"created\":false,\"unchanged\":false,\"result\":\"\"}"},
