@@ -27,8 +27,12 @@ enum repair {
 	/* Lines of more than 998 octets: broken at a blank if there is one. Not in the body
 	 * where the message, or any part of it, is signed or encrypted. */
 	REPAIR_LONG_LINES = 1 << 3,
+	/* A line of the header that is no field becomes the first one of the body: an empty
+	 * line goes before it. A header that ends within a line gets the end of that line. What
+	 * a mailbox file writes before a message ("From someone Mon Jan ...") is let be. */
+	REPAIR_HEADER_FORM = 1 << 4,
 };
-#define REPAIR_N 4
+#define REPAIR_N 5
 
 /* Header of a message that is mended as a whole; of a longer one only line ends and NULs are.
  */

@@ -10,8 +10,9 @@
 
 int repair_names(unsigned repairs, struct buf *out)
 {
-	static const char *const names[REPAIR_N] = {
-		"bare line ends", "NUL octets", "8-bit octets in the header", "overlong lines"};
+	static const char *const names[REPAIR_N] = {"bare line ends", "NUL octets",
+						    "8-bit octets in the header",
+						    "overlong lines", "a header that is none"};
 	const char *comma = "";
 	int r = 0;
 
@@ -48,7 +49,8 @@ struct look {
 	unsigned found;
 	bool in_body, long_in_body, is_sealed;
 	uint64_t header_size;
-	uint64_t line;         /* octets of the line so far, without NUL */
+	uint64_t line; /* octets of the line so far, without NUL */
+	struct field field;
 	size_t n_cr;           /* just before */
 	char tail[MARKER_MAX]; /* of the octets before, in lower case */
 	size_t n_tail;
@@ -96,6 +98,8 @@ static void lone_cr(struct look *l)
 		end_line(l);
 	else
 		l->line += l->n_cr;
+	if (!l->in_body)
+		repair_field_octet(&l->field, ' ');
 	l->n_cr = 0;
 }
 
@@ -115,14 +119,19 @@ static void look_at(struct look *l, char c)
 		if (l->n_cr != 1)
 			l->found |= REPAIR_LINE_ENDS;
 		l->n_cr = 0;
+		if (!l->in_body && !repair_field_end(&l->field))
+			l->found |= REPAIR_HEADER_FORM;
 		end_line(l);
 		l->in_body = l->in_body || empty;
 		return;
 	}
 	lone_cr(l);
 	l->line++;
-	if (!l->in_body && (unsigned char)c > 127)
+	if (l->in_body)
+		return;
+	if ((unsigned char)c > 127)
 		l->found |= REPAIR_HEADER_8BIT;
+	repair_field_octet(&l->field, c);
 }
 
 static int look_at_chunk(void *userdata, const char *p, size_t n)
@@ -146,6 +155,8 @@ int repair_look(const struct spool *body, unsigned *ret)
 	if (r < 0)
 		return r;
 	lone_cr(&l);
+	if (!l.in_body && l.line > 0)
+		l.found |= REPAIR_HEADER_FORM;
 	end_line(&l);
 	if (l.long_in_body && !l.is_sealed)
 		l.found |= REPAIR_LONG_LINES;
@@ -234,13 +245,26 @@ static int body_octet(struct mend *m, char c)
 static int end_header(struct mend *m)
 {
 	_cleanup_(buf_done) struct buf mended = {0};
-	int r;
+	const char *header = buf_str(&m->header);
+	size_t n = m->header.len;
+	int r = 0;
 
 	m->in_body = true;
-	if (!(m->repairs & (REPAIR_HEADER_8BIT | REPAIR_LONG_LINES)))
-		return put(m, buf_str(&m->header), m->header.len);
-	r = repair_header(buf_str(&m->header), m->header.len, m->repairs, &mended);
-	return r < 0 ? r : put(m, buf_str(&mended), mended.len);
+	if (m->repairs & REPAIR_HEADER_FORM)
+		n = repair_header_size(header, n);
+	if (m->repairs & (REPAIR_HEADER_8BIT | REPAIR_LONG_LINES)) {
+		r = repair_header(header, n, m->repairs, &mended);
+		r = r < 0 ? r : put(m, buf_str(&mended), mended.len);
+	} else {
+		r = put(m, header, n);
+	}
+	/* Here the header ends: with its line, or before one that is no field. */
+	if (r == 0 && m->repairs & REPAIR_HEADER_FORM &&
+	    (n < m->header.len || (n > 0 && header[n - 1] != '\n')))
+		r = put(m, "\r\n", 2);
+	for (size_t i = n; r == 0 && i < m->header.len; i++)
+		r = body_octet(m, header[i]);
+	return r;
 }
 
 static int header_octet(struct mend *m, char c)

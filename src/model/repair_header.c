@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The header of a message that is against the rules: words with 8-bit octets are encoded
  * (RFC 2047), long lines folded. */
+#include <limits.h>
 #include <mailmig/text.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -255,4 +256,55 @@ int repair_header(const char *header, size_t n, unsigned repairs, struct buf *ou
 		return -ENOMEM;
 	return fold_lines(buf_str(&encoded), encoded.len,
 			  out); /* encoding makes lines longer */
+}
+
+/* ---- what is a header ---- */
+
+void repair_field_octet(struct field *f, char c)
+{
+	static const char separator[] = "From "; /* of a mailbox file, on the first line */
+	bool is_blank = c == ' ' || c == '\t';
+
+	if (f->colon || f->goes_on)
+		return;
+	if (!f->begun && is_blank)
+		f->goes_on = f->any;
+	if (f->from < strlen(separator) && c == separator[f->from])
+		f->goes_on = ++f->from == strlen(separator) && !f->any;
+	else
+		f->from = UINT_MAX;
+	if (c == ':' && f->begun)
+		f->colon = true;
+	else if (is_blank && f->begun)
+		f->blank = true;
+	else if (f->blank || c == ':' || c < '!' || c > '~')
+		f->wrong = true;
+	f->begun = true;
+}
+
+bool repair_field_end(struct field *f)
+{
+	bool good = !f->begun || f->goes_on || (f->colon && !f->wrong);
+
+	*f = (struct field){.any = true};
+	return good;
+}
+
+size_t repair_header_size(const char *header, size_t n)
+{
+	struct field f = {0};
+	size_t start = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool cr = header[i] == '\r';
+
+		if (header[i] == '\n') {
+			if (!repair_field_end(&f))
+				return start;
+			start = i + 1;
+		} else if (!cr || i + 1 == n || header[i + 1] != '\n') {
+			repair_field_octet(&f, cr ? ' ' : header[i]);
+		}
+	}
+	return repair_field_end(&f) ? n : start;
 }

@@ -41,6 +41,8 @@ def _odd():
         with_id % 8 + b"\r\n.\r\n..\r\n) A1 OK done\r\n{100}\r\n* BYE\r\nFrom here\r\n",
         with_id % 9 + b"Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\n\r\nnever ended",
         head + b"\r\nno Message-ID\r\n",
+        b"no header at all, and no line end",
+        b"Subject: no line end",
         b"Message-ID: <folded\r\n @x>\r\nSubject: folded\r\n lines\r\n\r\nbody\r\n",
     )
 

@@ -81,8 +81,8 @@ class _Folder:
         self.outcome.limits[self.feature or feature].add(what)
 
     def compare(self, ours, theirs, gone=()):
-        """gone: what is no longer at the origin, and stays at the destination. Returns how many of
-        ours are not there, for the destination refuses them in every form."""
+        """gone: what is no longer at the origin, and stays at the destination. What the
+        destination refuses as it is has to be there in another form."""
         there = collections.defaultdict(list)
         for message in theirs:
             there[message.sha256].append(message)
@@ -104,13 +104,22 @@ class _Folder:
             stored = self.facts.stored(message.sha256, self.octets[message.sha256])
             if stored is None or self._take(there, message, stored) is None:
                 self.wrong("bytes", "a message that was deleted at the origin is gone, too")
+        if self.feature != "changes" and not refused:
+            self.order(ours, theirs)
         left = sum(there.values(), [])
         if refused:
             self.limit("bytes", "refuses")
+        if len(left) < len(refused):
+            self.wrong("bytes", "%d are refused in every form", len(refused) - len(left))
         if len(left) > len(refused):
             self.wrong("bytes", "%d messages of the origin, %d more at the destination: %s",
                        len(ours), len(left) - len(refused), [m[:3] for m in left])
-        return max(0, len(refused) - len(left))
+
+    def order(self, ours, theirs):
+        here = [self.facts.stored(m.sha256, self.octets[m.sha256]).sha256 for m in ours]
+        there = [m.sha256 for m in theirs]
+        if sorted(here) == sorted(there) and here != there:
+            self.wrong("bytes", "another order")
 
     @staticmethod
     def _take(there, message, stored):
@@ -166,7 +175,6 @@ class Rounds:
             self.idle(mm, account, theirs, after)
             now = self.changes(mm, account, ours, theirs, before)
             self.resume(mm, ours, now)
-        return self.outcome
 
     def add_account(self, mm, name, origin, destination, user):
         ends = []
@@ -237,7 +245,8 @@ class Rounds:
     def resume(self, mm, ours, now):
         """Killed in the middle of an APPEND; the next run finishes the job."""
         killed = []
-        with Proxy(self.destination, at_up=(KILL_AFTER, lambda: killed[0].kill())) as proxy:
+        with Proxy(self.destination, without=("COMPRESS=DEFLATE",),
+                   at_up=(KILL_AFTER, lambda: killed[0].kill())) as proxy:
             account = self.add_account(mm, "killed", self.origin, proxy, self.copy)
             process, events = worker.start(mm, account, program("mailmig-worker"))
             killed.append(process)
@@ -278,7 +287,7 @@ class Rounds:
                 lost += len(messages)
                 continue
             folder = _Folder(name, self.facts, ours.octets, self.outcome, feature)
-            lost += folder.compare(messages, after.get(name, []), (gone or {}).get(name, ()))
+            folder.compare(messages, after.get(name, []), (gone or {}).get(name, ()))
         extra = [n for n, messages in after.items() if n not in before and messages]
         if extra:
             self.outcome.wrong[feature or "folders"].append("unexpected: %s" % extra)

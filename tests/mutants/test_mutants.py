@@ -31,7 +31,8 @@ def copy():
     path = pathlib.Path(scratch.directory())
     for part in PARTS:
         (shutil.copytree if (ROOT / part).is_dir() else shutil.copy2)(ROOT / part, path / part)
-    shutil.copytree(build_dir(), path / "build", symlinks=True)
+    shutil.copytree(build_dir(), path / "build", symlinks=True,
+                    ignore=shutil.ignore_patterns("roots"))
     yield path
     scratch.remove(str(path))
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from harness import certs, debian, scratch
+from harness import certs, debian, roots, scratch
 
 from . import machine, root
 from .site import Site
@@ -33,7 +33,7 @@ def possible():
         not_here(reason)
     try:
         root.provide()
-    except root.Unavailable as e:
+    except roots.Unavailable as e:
         not_here(e)
 
 
