@@ -59,6 +59,8 @@ static void put_note(char *buf, size_t n, const json_t *folder)
 	else if (member_u64(folder, "skipped") > 0)
 		(void)snprintf(buf, n, "%" PRIu64 " skipped%s", member_u64(folder, "skipped"),
 			       event_skips(folder, skipped));
+	else if (member_u64(folder, "deleted") > 0)
+		(void)snprintf(buf, n, "%" PRIu64 " deleted", member_u64(folder, "deleted"));
 }
 
 static int add_folder(struct table *t, const struct look *l, const json_t *folder)

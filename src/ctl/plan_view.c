@@ -86,7 +86,7 @@ static bool is_idle(const json_t *event)
 	return strcmp(member_str(event, "result"), "ok") == 0 &&
 	       !member_bool(event, "created") && member_u64(event, "copied") == 0 &&
 	       member_u64(event, "flags_updated") == 0 && member_u64(event, "skipped") == 0 &&
-	       member_u64(event, "failed") == 0;
+	       member_u64(event, "failed") == 0 && member_u64(event, "deleted") == 0;
 }
 
 int plan_view(FILE *f, const struct look *l, const json_t *folder_events, bool all)

@@ -75,6 +75,7 @@ bool absence_is_confirmed(const struct absence_look *then, const struct folder_s
 struct absence {
 	struct seqset gone; /* origin UIDs whose copies are to be deleted */
 	struct absence_view view;
+	uint64_t left; /* messages that are gone and whose copies stay */
 	struct absence_look look;
 	bool complete_but;      /* nothing else is left to do in the folder */
 	struct seqset removing; /* destination UIDs whose removal was asked for in this run */

@@ -38,6 +38,8 @@ static int note_row(void *userdata, const struct state_row *row)
 		p->absence.view.known += !seqset_contains(&n->work->fresh, row->uid);
 		break;
 	case ABSENCE_LEFT:
+		p->absence.left++;
+		break;
 	case ABSENCE_OF_NO_ACCOUNT:
 		break;
 	}
@@ -55,6 +57,7 @@ int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 
 	seqset_reset(&p->absence.gone);
 	p->absence.view = (struct absence_view){.present = told};
+	p->absence.left = 0;
 	/* Where two folders of the origin meet absence in one says nothing. */
 	if (!e->job->propagate_deletes || w->eager || p->map.shared)
 		return 0;
@@ -67,7 +70,14 @@ int prune_note(struct folder_work *w, uint64_t since, struct mm_err *reterr)
 	p->absence.look = (struct absence_look){
 		.uidvalidity = now->uidvalidity, .uidnext = now->uidnext, .listed = told};
 	r = state_each(e->state, p->sf.id, -1, note_row, &n, reterr);
-	return r == -ENOMEM ? mm_err_oom(reterr) : r;
+	if (r < 0)
+		return r == -ENOMEM ? mm_err_oom(reterr) : r;
+	if (p->absence.left > 0)
+		engine_note(e, LOG_INFO,
+			    "folder \"%s\": %llu messages are gone at the origin and stay: "
+			    "mailmig did not put them there, or the server changed them",
+			    p->destination, (unsigned long long)p->absence.left);
+	return 0;
 }
 
 /* ---- the brake ---- */

@@ -91,6 +91,7 @@ def test_only_what_mailmig_put_there(make_pair, mm, origin, destination, kind):
             corpus.simple(ours, "INBOX", 1, first=500)
         done = pair.run()
         assert (done["copied"], done["deleted"], done["errors"]) == (1, 3, [])
+        assert "2 messages are gone at the origin and stay" in mm.log()
         with pair.at_origin() as ours, pair.at_destination() as theirs:
             expected = digests(ours, "INBOX") + [m.sha256 for m in theirs.messages("INBOX")
                                                  if theirs.body("INBOX", m.uid) in
@@ -228,6 +229,19 @@ def test_brake(deleting, mm):
     assert len(brake_of(deleting.run(rc=8))) == 1
 
 
+def test_what_was_deleted_counts_once(deleting):
+    """Also what somebody has deleted at both sides: it does not add up to what the brake holds."""
+    with deleting.at_origin() as ours:
+        corpus.simple(ours, "INBOX", 20)
+    deleting.run()
+    for n, at_both, deleted in ((5, 0, 5), (4, 4, 0), (4, 1, 3)):
+        with deleting.at_origin() as ours, deleting.at_destination() as theirs:
+            expunge(ours, "INBOX", uids(ours, "INBOX")[:n])
+            expunge(theirs, "INBOX", uids(theirs, "INBOX")[:at_both])
+        assert deleting.run()["deleted"] == deleted
+        deleting.assert_equal()
+
+
 def test_brake_over_all_folders(make_pair, mm):
     pair = make_pair(propagate_deletes=True, absence_max="50% 6")
     with pair.at_origin() as ours:
@@ -277,6 +291,21 @@ def test_a_folder_that_is_gone_or_renamed_deletes_nothing(deleting):
     assert (done["copied"], done["deleted"]) == (3, 0)
     with deleting.at_destination() as theirs:
         assert theirs.counts() == {"INBOX": 5, "Gone": 3, "Old": 3, "New": 3}
+
+
+def test_two_folders_that_meet_lose_nothing(make_pair, mm):
+    pair = make_pair(propagate_deletes=True, folders={"map": [["A", "Same"], ["B", "Same"]]})
+    with pair.at_origin() as ours:
+        for i, folder in enumerate(("A", "B", "INBOX")):
+            corpus.simple(ours, folder, 10, first=100 * i)
+    mm.start()
+    pair.run()
+    with pair.at_origin() as ours:
+        for folder in ("A", "B", "INBOX"):
+            expunge(ours, folder, uids(ours, folder)[:1])
+    assert pair.run("--confirm-deletes")["deleted"] == 1
+    with pair.at_destination() as theirs:
+        assert theirs.counts() == {"INBOX": 9, "Same": 20}
 
 
 @pytest.mark.parametrize("side", ["origin", "destination"])

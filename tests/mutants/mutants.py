@@ -331,7 +331,7 @@ MUTANTS = (
            "if (d->same && d->still && !c->marked) {", "if (false) {", deletions("test_lies")),
     Mutant("what is gone on both sides is forgotten", "src/engine/prune.c",
            "r = state_delete(e->state, sf.id, d->uid, reterr);", "r = 0;",
-           deletions("only_what")),
+           deletions("counts_once")),
     Mutant("where something may be gone all is listed", "src/engine/folder.c",
            "absence_may_be(sf->origin_messages, sf->origin_uidnext, o)", "false",
            deletions("only_what")),

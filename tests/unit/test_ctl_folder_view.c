@@ -6,7 +6,8 @@ static const char folders_text[] =
 	"\"present\":1188,\"bytes_total\":5242880,\"result\":\"ok\"},"
 	"{\"folder\":\"Sent\",\"destination\":\"Sent Items\",\"messages\":18,\"copied\":17,"
 	"\"failed\":1,\"result\":\"ok\"},"
-	"{\"folder\":\"Lists\",\"destination\":\"\",\"messages\":0,\"result\":\"ok\"},"
+	"{\"folder\":\"Lists\",\"destination\":\"\",\"messages\":0,\"deleted\":4,"
+	"\"result\":\"ok\"},"
 	"{\"folder\":\"Old\",\"messages\":5,\"present\":3,\"skipped\":2,\"skipped_by\":{\"too-"
 	"old\":2},\"bytes_total\":10,"
 	"\"result\":\"ok\"},"
@@ -18,15 +19,16 @@ static void test_table(void **state)
 	_cleanup_(json_decrefp) json_t *o = json_of(folders_text);
 
 	assert_int_equal(folder_view(capture(), &pipe_look, o, 0, false), 0);
-	assert_string_equal(captured(),
-			    "  FOLDER              MESSAGES  COPIED  THERE  FAILED     SIZE\n"
-			    "! Sent -> Sent Items        18      17      0       1        -\n"
-			    "! Locked                     0       0      0       0      0 B  "
-			    "failed: the server refuses it\n"
-			    "  INBOX                   1200      12   1188       0  5.0 MiB\n"
-			    "  Lists                      0       0      0       0      0 B\n"
-			    "  Old                        5       0      3       0     10 B  2 "
-			    "skipped (2 too old)\n");
+	assert_string_equal(
+		captured(),
+		"  FOLDER              MESSAGES  COPIED  THERE  FAILED     SIZE\n"
+		"! Sent -> Sent Items        18      17      0       1        -\n"
+		"! Locked                     0       0      0       0      0 B  "
+		"failed: the server refuses it\n"
+		"  INBOX                   1200      12   1188       0  5.0 MiB\n"
+		"  Lists                      0       0      0       0      0 B  4 deleted\n"
+		"  Old                        5       0      3       0     10 B  2 skipped (2 "
+		"too old)\n");
 }
 
 static void test_nothing(void **state)

@@ -73,7 +73,8 @@ static void test_idle_folders_are_counted(void **state)
 		","
 		"{\"folder\":\"C\",\"destination\":\"C\",\"result\":\"ok\",\"flags_updated\":1}"
 		","
-		"{\"folder\":\"D\",\"destination\":\"D\",\"result\":\"ok\",\"failed\":1}]";
+		"{\"folder\":\"D\",\"destination\":\"D\",\"result\":\"ok\",\"failed\":1},"
+		"{\"folder\":\"E\",\"destination\":\"E\",\"result\":\"ok\",\"deleted\":3}]";
 
 	assert_string_equal(plan(idle, &pipe_look), "  2 folders: nothing to do\n");
 	assert_non_null(strstr(plan_all(idle, &pipe_look, true), "\n  B       ->  B"));
@@ -81,6 +82,7 @@ static void test_idle_folders_are_counted(void **state)
 	assert_non_null(strstr(capture_text, "failed: no\n"));
 	assert_non_null(strstr(capture_text, "  C       ->  C"));
 	assert_non_null(strstr(capture_text, "  D       ->  D"));
+	assert_non_null(strstr(capture_text, "3 to be deleted\n"));
 	assert_non_null(strstr(capture_text, "\n  1 other folder: nothing to do\n"));
 }
 
