@@ -3,6 +3,7 @@
  * be copied has room. */
 #include <mailmig/engine.h>
 #include <mailmig/parse.h>
+#include <mailmig/selection.h>
 #include <mailmig/text.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct tally {
 	/* At least: what is at the origin beyond what lies in the folder of the same place. */
 	uint64_t least_bytes, least_messages;
 	uint64_t most_bytes, most_messages; /* all of it */
+	bool chosen; /* by rules: how many is known when they were looked at */
 };
 
 static uint64_t beyond(uint64_t here, uint64_t there)
@@ -127,7 +129,7 @@ static void check_quota(struct checks *c, const struct job *job, const struct ta
 			const struct check_side *destination, bool sized)
 {
 	const struct imap_quota *q = &destination->quota;
-	bool begun = is_begun(job);
+	bool begun = is_begun(job) && !t->chosen;
 	uint64_t most_bytes = begun ? t->least_bytes : t->most_bytes;
 	uint64_t most_messages = begun ? t->least_messages : t->most_messages;
 	enum check_result storage, messages;
@@ -177,6 +179,7 @@ void check_plan(struct checks *c, const struct job *job, const struct check_side
 		.destination_ignores_case = folder_server_ignores_case(destination->server),
 	};
 	struct tally t = {0};
+	struct selection s;
 
 	if (!origin->listed || !destination->listed)
 		return; /* why not stands in the lines before */
@@ -184,6 +187,10 @@ void check_plan(struct checks *c, const struct job *job, const struct check_side
 		c->exit_code = mm_class_exit_code(MM_CLASS_LOCAL);
 		return;
 	}
+	selection_init(&s, &job->messages, 0);
+	t.chosen = s.active;
+	if (t.chosen)
+		t.least_bytes = t.least_messages = 0;
 	check_map(c, job, &t);
 	check_quota(c, job, &t, destination, origin->sized && destination->sized);
 }

@@ -284,6 +284,18 @@ def test_quota_without_room(make_pair, small):
     assert "KiB to be copied" in found.line(pair.account, "destination quota")[1]
 
 
+def test_quota_with_rules(make_pair, small):
+    """Of what rules choose nobody knows how much it is before it was looked at."""
+    pair = make_pair(destination=small, messages={"max_size": "10KiB"})
+    with pair.at_origin() as client:
+        client.append("INBOX", b"Subject: large\r\n\r\n" + b"x" * 70 + b"\r\n" * 60000)
+    pair.mm.start()
+    found = check(pair.mm, pair.account)
+    assert found.rc == 0
+    assert found.line(pair.account, "destination quota")[0] == "warn"
+    assert "up to 117.3 KiB to be copied" in found.line(pair.account, "destination quota")[1]
+
+
 def test_low_disk(make_pair, mm):
     pair = make_pair()
     mm.globals["min_free"] = "900TiB"

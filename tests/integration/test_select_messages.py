@@ -344,6 +344,28 @@ def test_cut_and_taken_up(make_pair, destination, request):
     box.expect(*names[20:])
 
 
+def test_refused_and_then_left_out(make_pair, destination, request):
+    """What the destination had refused is no failure any more once the rules leave it out."""
+    far = Quirky(destination, Script(["edit CAPABILITY IMAP4rev1 => CAPABILITY IMAP4rev1 "
+                                      "APPENDLIMIT=5000"]))
+    request.addfinalizer(far.stop)
+    pair = make_pair(via_destination=far)
+    box = Mailbox(pair)
+    with pair.at_origin() as client:
+        box.add(client, "small")
+        box.add(client, "large", size=6000)
+    rule(pair)
+    assert buckets(run(pair, rc=1)) == (1, 0, 0, 1, {})
+    rule(pair, max_size="5000")
+    assert buckets(run(pair)) == (0, 1, 1, 0, {"too-large": 1})
+    assert buckets(run_idle(pair)) == (0, 1, 1, 0, {"too-large": 1})
+    rule(pair)
+    assert buckets(run(pair, rc=1)) == (0, 1, 0, 1, {})
+    far.script = Script([])
+    assert buckets(run(pair)) == (1, 1, 0, 0, {})
+    box.expect("small", "large")
+
+
 # ---- a large folder ----
 
 def fill_many(box, n):
