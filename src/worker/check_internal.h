@@ -49,7 +49,6 @@ struct check_side {
 	bool listed; /* folders is complete, with marks and sizes where the server tells them */
 	bool sized;
 	bool labels; /* its folders are labels (Gmail) */
-	enum folder_server server;
 	struct folder_list folders;
 	enum folder_server server; /* of which kind */
 	uint64_t messages, bytes;

@@ -260,7 +260,6 @@ static int look_at_folders(struct check_side *s, struct imap *c, struct mm_err *
 			return r;
 		s->has_quota = r == 0;
 	}
-	s->server = imap_server(c);
 	s->listed = true;
 	return 0;
 }
