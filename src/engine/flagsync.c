@@ -6,7 +6,7 @@
 #include <mailmig/text.h>
 #include <string.h>
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 #define CHANGES_MAX    2000 /* kept before they are sent */
 #define STORES_MAX     16   /* commands in flight */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 struct intents {
 	struct match_list items;

@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "known.h"
+#include "places.h"
 
 #define MOVED_TOLD_MAX 20 /* folders that are named one by one */
 

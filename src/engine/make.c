@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <syslog.h>
 
-#include "engine_internal.h"
+#include "places.h"
 
 #define OTHER_NAMES 5 /* of folder_other_name() */
 

@@ -5,7 +5,7 @@
 #include <mailmig/text.h>
 #include <string.h>
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 static int by_destination(const void *pa, const void *pb)
 {

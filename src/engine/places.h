@@ -4,6 +4,8 @@
 
 #include "engine_internal.h"
 
+struct folder_work;
+
 /* Where folders go at the destination. */
 
 /* Another sentence of a pair's note. 0 or -ENOMEM. */

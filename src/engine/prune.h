@@ -4,7 +4,7 @@
 
 /* What was deleted on one side, and what becomes of it on the other. */
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 /* ---- prune.c: what is deleted at the origin ---- */
 /* The origin was listed, since a mark (0: all of it): note what is gone from it. */

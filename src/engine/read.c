@@ -4,7 +4,7 @@
 #include <mailmig/text.h>
 #include <string.h>
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 #define SET_MEMBERS_MAX 500
 #define SET_OCTETS_MAX  3000

@@ -4,7 +4,7 @@
 
 /* What the destination refuses, and what becomes of it between runs. */
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 /* ---- held.c: what the destination refused is not tried again for nothing ---- */
 /* Learn under which circumstances the pair's destination refuses, and whether an earlier run

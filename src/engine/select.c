@@ -11,7 +11,7 @@
 #include <mailmig/text.h>
 #include <string.h>
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 /* Below it the listing (some 100 octets for each) takes no longer than the round trip more. */
 #define NARROW_MESSAGES 500

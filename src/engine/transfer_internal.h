@@ -2,7 +2,7 @@
 #ifndef TRANSFER_INTERNAL_H
 #define TRANSFER_INTERNAL_H
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 /* One batch: an fsync and, with MULTIAPPEND, a command each. Larger ones bring little, and
  * memory for three of them is needed per lane. */

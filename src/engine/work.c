@@ -4,7 +4,7 @@
 #include <mailmig/clock.h>
 #include <syslog.h>
 
-#include "engine_internal.h"
+#include "folder_work.h"
 
 /* ---- the queue ---- */
 

@@ -1,37 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <imap/framer.h>
 #include <imap/parse.h>
 
+#include "imap_respond.h"
 #include "unit.h"
-
-/* One response out of octets as they come from a server, bodies included. The line stays in the
- * framer. */
-static int respond(struct imap_framer *f, const char *in, size_t n, struct imap_resp *ret)
-{
-	size_t at = 0;
-	int ev;
-
-	do {
-		size_t used = 0;
-
-		ev = imap_framer_push(f, (const uint8_t *)in + at, n - at, &used);
-		at += used;
-	} while (ev > IMAP_EVENT_RESPONSE);
-	assert_int_equal(ev, IMAP_EVENT_RESPONSE);
-	assert_int_equal(at, n);
-	return imap_parse_response(&f->line, ret);
-}
-
-static void assert_str(const struct imap_str *s, const char *expected)
-{
-	if (!expected) {
-		assert_null(s->p);
-		return;
-	}
-	assert_non_null(s->p);
-	assert_int_equal(s->n, strlen(expected));
-	assert_memory_equal(s->p, expected, s->n);
-}
 
 /* ---- responses ---- */
 
@@ -494,76 +465,6 @@ static void test_namespace(void **state)
 	}
 }
 
-static void test_id(void **state)
-{
-	static const struct {
-		const char *in, *name;
-		int result;
-	} rows[] = {
-		{"NIL", NULL, 0},
-		{"nil", NULL, 0},
-		{"()", NULL, 0},
-		{"(\"name\" \"Dovecot\")", "Dovecot", 0},
-		{"(\"vendor\" \"x\" \"NAME\" \"a \\\"b\\\"\" \"version\" \"1\")", "a \"b\"", 0},
-		{"(\"name\" {3}\r\na)b \"version\" NIL)", "a)b", 0},
-		{"(\"name\" NIL)", NULL, 0},
-		{"( \"name\"  \"x\" )", "x", 0},
-		{"(\"a\" \"name\" \"b\" \"c\")", NULL, 0},
-		{"", NULL, -EPROTO},
-		{"(", NULL, -EPROTO},
-		{"(\"name\")", NULL, -EPROTO},
-		{"(\"name\" \"x\"", NULL, -EPROTO},
-		{"(\"name\" (\"x\"))", NULL, -EPROTO},
-		{"\"name\" \"x\"", NULL, -EPROTO},
-	};
-
-	for (size_t i = 0; i < ELEMENTS(rows); i++) {
-		struct imap_framer f = {0};
-		struct buf scratch = {0};
-		struct imap_resp r;
-		struct imap_id id;
-		char line[256];
-		int n = snprintf(line, sizeof(line), "* ID %s\r\n", rows[i].in);
-
-		print_message("%s", line);
-		assert_int_equal(respond(&f, line, (size_t)n, &r), 0);
-		assert_int_equal(imap_parse_id(&r, &scratch, &id), rows[i].result);
-		if (rows[i].result == 0 && rows[i].name)
-			assert_str(&id.name, rows[i].name);
-		else if (rows[i].result == 0)
-			assert_null(id.name.p);
-		buf_done(&scratch);
-		imap_framer_done(&f);
-	}
-}
-
-/* Thirty pairs are read (RFC 2971), whatever follows them. */
-static void test_id_of_many(void **state)
-{
-	for (size_t before = 28; before <= 31; before++) {
-		struct imap_framer f = {0};
-		struct buf scratch = {0}, line = {0};
-		struct imap_resp r;
-		struct imap_id id;
-
-		assert_int_equal(buf_adds(&line, "* ID ("), 0);
-		for (size_t i = 0; i < before; i++)
-			assert_int_equal(buf_adds(&line, "\"x\" \"y\" "), 0);
-		assert_int_equal(buf_adds(&line, "\"name\" \"n\" "), 0);
-		for (size_t i = 0; i < 1000; i++)
-			assert_int_equal(buf_adds(&line, "\"x\" \"y\" "), 0);
-		assert_int_equal(buf_adds(&line, ")\r\n"), 0);
-		assert_int_equal(respond(&f, line.p, line.len, &r), 0);
-		assert_int_equal(imap_parse_id(&r, &scratch, &id), 0);
-		assert_int_equal(id.name.n, before < 30 ? 1 : 0);
-		buf_done(&line);
-		buf_done(&scratch);
-		imap_framer_done(&f);
-	}
-}
-
-/* ---- sets ---- */
-
 static void test_appenduid(void **state)
 {
 	static const struct {
@@ -615,7 +516,7 @@ int main(void)
 		cmocka_unit_test(test_fetch),        cmocka_unit_test(test_fetch_cut),
 		cmocka_unit_test(test_long_strings), cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_list),         cmocka_unit_test(test_status),
-		cmocka_unit_test(test_id),           cmocka_unit_test(test_id_of_many),
+
 		cmocka_unit_test(test_namespace),    cmocka_unit_test(test_appenduid),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <engine/engine_internal.h>
+#include <engine/folder_work.h>
 
 #include "unit.h"
 
