@@ -8,8 +8,8 @@
  * to out. 0 or -ENOMEM. */
 int repair_header(const char *header, size_t n, unsigned repairs, struct buf *out);
 
-/* A line of the header, octet by octet: is it a field (RFC 5322 §2.2, or §4.5 with blanks before
- * the colon), or does it go on with one? Starts zeroed. */
+/* A line of the header, octet by octet: is it a field (RFC 5322 §2.2, or §4.5 with blanks
+ * before the colon), or does it go on with one? Starts zeroed. */
 struct field {
 	bool begun, goes_on, blank, colon, wrong;
 	bool any;      /* there was a line before */
