@@ -59,8 +59,8 @@ def render(results):
              "|---|" + "---|" * len(FEATURES)]
     lines += ["| %s | %s |" % (v.label, " | ".join(shown(found[v.name, f]) for f in FEATURES))
               for v in VARIANTS.values()]
-    lines += [""] + ["%s %s  " % (mark[k], LIMITS[k][1]) for k in used]
-    return "\n".join(line.rstrip() if not line.endswith("  ") else line for line in lines) + "\n"
+    lines += [""] + ["- %s %s" % (mark[k], LIMITS[k][1]) for k in used]
+    return "\n".join(lines) + "\n"
 
 
 def block(readme):
@@ -76,10 +76,11 @@ def parse(text):
     known = {words: k for k, (_, words) in LIMITS.items()}
     marks = {}
     for line in lines:
-        if line[:1] and line[0] in MARKS:
-            if line[2:].rstrip() not in known:
-                raise ValueError("unknown note: %s" % line)
-            marks[line[0]] = known[line[2:].rstrip()]
+        note = re.fullmatch(r"- ([%s]) (.*)" % MARKS, line)
+        if note and note.group(2) not in known:
+            raise ValueError("unknown note: %s" % line)
+        if note:
+            marks[note.group(1)] = known[note.group(2)]
     rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines[2:]
             if line.startswith("|")]
     labels = [v.label for v in VARIANTS.values()]
