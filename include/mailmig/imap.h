@@ -175,10 +175,9 @@ int imap_fetch_begin(struct imap *c, const char *set, unsigned want, uint64_t ch
 /* The next message of all fetches begun, in the server's order. 1: *ret is set and the caller's
  * to empty; 0: the oldest fetch has ended (its handle is gone); -errno. A message is told only
  * when everything wanted was there, for a body exactly as long as announced by its literal;
- * FETCH responses that lack something are unsolicited and ignored. vanished is not
- * used. A fetch that ends in NO is an error of scope folder. */
-int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
-		    struct mm_err *reterr);
+ * FETCH responses that lack something are unsolicited and ignored. A fetch that ends in NO is
+ * an error of scope folder. */
+int imap_fetch_next(struct imap *c, struct message *ret, struct mm_err *reterr);
 size_t imap_fetches(const struct imap *c); /* begun and not ended */
 
 /* UID SEARCH for all of what is given. */

@@ -120,10 +120,9 @@ int store_read_range(struct store *s, uint32_t first, uint32_t last, unsigned wa
 		     uint64_t changed_since, struct mm_err *reterr);
 int store_read_set(struct store *s, const struct seqset *set, unsigned want,
 		   struct mm_err *reterr);
-/* 1: *ret is set, the caller empties it; 0: the oldest reading has ended; -errno. vanished (or
- * NULL) collects UIDs told as gone. Messages may come more than once and in any order. */
-int store_read_next(struct store *s, struct message *ret, struct seqset *vanished,
-		    struct mm_err *reterr);
+/* 1: *ret is set, the caller empties it; 0: the oldest reading has ended; -errno. Messages
+ * may come more than once and in any order. */
+int store_read_next(struct store *s, struct message *ret, struct mm_err *reterr);
 size_t store_reads(const struct store *s); /* begun and not ended */
 
 /* Which messages of the folder fit all of what is given, as the store sees it. */

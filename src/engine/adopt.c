@@ -22,7 +22,7 @@ int read_candidates(struct folder_work *w, uint32_t from, unsigned want, struct 
 	r = store_read_range(s, MAX_OF(from, 1), 0, want, 0, reterr);
 	if (r < 0)
 		return r;
-	while ((r = store_read_next(s, &m, NULL, reterr)) > 0) {
+	while ((r = store_read_next(s, &m, reterr)) > 0) {
 		/* "n:*" always answers with the last message (RFC 9051 §6.4.9). */
 		r = m.uid < from ? 1 : state_owns(e->state, w->pair->sf.id, m.uid, reterr);
 		if (r == 0) {

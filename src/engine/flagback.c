@@ -228,7 +228,7 @@ static int look_back(struct folder_work *w, struct seqset *ret, struct mm_err *r
 	int r;
 
 	r = store_read_range(d, 1, 0, STORE_WANT_FLAGS, w->flags.dest_since, reterr);
-	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
+	while (r == 0 && (r = store_read_next(d, &m, reterr)) > 0) {
 		r = seqset_contains(&w->flags.compared, m.uid)
 			    ? 0
 			    : differs(w, &m, &strings, reterr);

@@ -153,7 +153,7 @@ static int drain(struct folder_work *w, struct mm_err *reterr)
 	while (r == 0 && store_reads(o) > 0) {
 		struct message m = {0};
 
-		while ((r = store_read_next(o, &m, NULL, reterr)) > 0)
+		while ((r = store_read_next(o, &m, reterr)) > 0)
 			message_done(&m);
 	}
 	return r;

@@ -29,7 +29,7 @@ static int read_unowned(struct transfer *t, const struct batch *b, uint32_t from
 
 	r = store_read_range(d, MAX_OF(from, 1), last, STORE_WANT_SIZE | STORE_WANT_FINGERPRINT,
 			     0, reterr);
-	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
+	while (r == 0 && (r = store_read_next(d, &m, reterr)) > 0) {
 		struct match_item *it;
 
 		/* "n:*" always answers with the last message (RFC 9051 §6.4.9). */

@@ -16,7 +16,7 @@ int read_origin_next(struct folder_work *w, struct message *m, struct mm_err *re
 	_cleanup_(buf_done) struct buf flags = {0};
 	int r;
 
-	r = store_read_next(w->lane->origin, m, NULL, reterr);
+	r = store_read_next(w->lane->origin, m, reterr);
 	if (r <= 0 || !m->flags || !*m->flags || rules->drop.n + rules->rename.n == 0)
 		return r;
 	if (flags_apply_rules(rules, m->flags, &flags) < 0 ||
@@ -31,7 +31,7 @@ static int next(struct folder_work *w, struct store *s, struct message *m,
 		struct mm_err *reterr)
 {
 	return s == w->lane->origin ? read_origin_next(w, m, reterr)
-				    : store_read_next(s, m, NULL, reterr);
+				    : store_read_next(s, m, reterr);
 }
 
 int read_each(struct folder_work *w, struct store *s, const struct seqset *uids, unsigned want,

@@ -42,7 +42,7 @@ static int list_destination(struct folder_work *w, struct seqset *there, struct 
 	int r;
 
 	r = store_read_range(d, 1, 0, STORE_WANT_FLAGS, 0, reterr);
-	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
+	while (r == 0 && (r = store_read_next(d, &m, reterr)) > 0) {
 		r = seqset_add(there, m.uid, m.uid) < 0 ? mm_err_oom(reterr) : 0;
 		/* Where SELECT tells no UIDNEXT (Courier). */
 		w->watermark = MAX_OF(w->watermark, m.uid + 1);

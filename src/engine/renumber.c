@@ -308,7 +308,7 @@ static int read_copies(struct folder_work *w, struct match_list *to, struct mm_e
 	r = store_read_range(d, 1, 0,
 			     STORE_WANT_FLAGS | STORE_WANT_SIZE | STORE_WANT_FINGERPRINT, 0,
 			     reterr);
-	while (r == 0 && (r = store_read_next(d, &m, NULL, reterr)) > 0) {
+	while (r == 0 && (r = store_read_next(d, &m, reterr)) > 0) {
 		bool again = seqset_contains(&told, m.uid);
 
 		r = seqset_add(&told, m.uid, m.uid) < 0 ? mm_err_oom(reterr) : 0;

@@ -243,8 +243,7 @@ static int end_fetch(struct imap *c, struct imap_cmd *cmd, struct mm_err *reterr
 	return r;
 }
 
-int imap_fetch_next(struct imap *c, struct message *ret, struct seqset *vanished,
-		    struct mm_err *reterr)
+int imap_fetch_next(struct imap *c, struct message *ret, struct mm_err *reterr)
 {
 	struct imap_cmd *cmd = imap_oldest(c, VERB_FETCH);
 

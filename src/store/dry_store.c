@@ -142,12 +142,11 @@ static int do_read(struct store *s, const char *set, unsigned want, uint64_t cha
 	return d->in_made ? 0 : d->inner->ops->read(d->inner, set, want, changed_since, reterr);
 }
 
-static int do_read_next(struct store *s, struct message *ret, struct seqset *vanished,
-			struct mm_err *reterr)
+static int do_read_next(struct store *s, struct message *ret, struct mm_err *reterr)
 {
 	struct dry_store *d = self(s);
 
-	return d->in_made ? 0 : store_read_next(d->inner, ret, vanished, reterr);
+	return d->in_made ? 0 : store_read_next(d->inner, ret, reterr);
 }
 
 static size_t do_reads(const struct store *s)

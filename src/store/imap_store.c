@@ -188,10 +188,9 @@ static int do_read(struct store *s, const char *set, unsigned want, uint64_t cha
 	return imap_fetch_begin(self(s)->imap, set, want, changed_since, reterr);
 }
 
-static int do_read_next(struct store *s, struct message *ret, struct seqset *vanished,
-			struct mm_err *reterr)
+static int do_read_next(struct store *s, struct message *ret, struct mm_err *reterr)
 {
-	return imap_fetch_next(self(s)->imap, ret, vanished, reterr);
+	return imap_fetch_next(self(s)->imap, ret, reterr);
 }
 
 static size_t do_reads(const struct store *s)

@@ -134,10 +134,9 @@ int store_read_set(struct store *s, const struct seqset *set, unsigned want,
 	return s->ops->read(s, buf_str(&text), want, 0, reterr);
 }
 
-int store_read_next(struct store *s, struct message *ret, struct seqset *vanished,
-		    struct mm_err *reterr)
+int store_read_next(struct store *s, struct message *ret, struct mm_err *reterr)
 {
-	return s->ops->read_next(s, ret, vanished, reterr);
+	return s->ops->read_next(s, ret, reterr);
 }
 
 size_t store_reads(const struct store *s)

@@ -35,8 +35,7 @@ struct store_ops {
 	int (*enter_end)(struct store *s, struct store_folder *ret, struct mm_err *reterr);
 	int (*read)(struct store *s, const char *set, unsigned want, uint64_t changed_since,
 		    struct mm_err *reterr);
-	int (*read_next)(struct store *s, struct message *ret, struct seqset *vanished,
-			 struct mm_err *reterr);
+	int (*read_next)(struct store *s, struct message *ret, struct mm_err *reterr);
 	size_t (*reads)(const struct store *s);
 	int (*search_begin)(struct store *s, const struct store_search *what,
 			    struct mm_err *reterr);

@@ -200,7 +200,7 @@ static int measure_folder(struct imap *c, struct folder *f, struct mm_err *reter
 	while (r >= 0) {
 		struct message m = {0};
 
-		r = imap_fetch_next(c, &m, NULL, reterr);
+		r = imap_fetch_next(c, &m, reterr);
 		if (r <= 0)
 			break;
 		f->status.bytes += m.size;
