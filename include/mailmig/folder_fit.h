@@ -28,10 +28,11 @@ int folder_fit(const char *name, enum folder_server server, const struct folder_
 	       struct buf *out);
 
 /* The n-th (from 0) name to try where a server has refused this one, and what it is that it
- * refuses is not known: without the characters that any server may refuse; without levels
- * ("a%2Fb"); without "/" even after the server's own way to write levels. Then the first two
- * without any "%", as some refuse just that (Cyrus): "a=2Fb"; separator is the server's own,
- * which is escaped likewise. The same name may come twice. 1; 0: there is no more; -ENOMEM. */
+ * refuses is not known: without the characters that any server may refuse; without dots
+ * ("v1%2E2"); without levels ("a%2Fb"); without "/" even after the server's own way to write
+ * levels. Then the second and third without any "%", as some refuse just that (Cyrus): "a=2Fb";
+ * separator is the server's own, which is escaped likewise. The same name may come twice. 1; 0:
+ * there is no more; -ENOMEM. */
 int folder_other_name(const char *name, unsigned n, char separator, struct buf *out);
 
 #endif

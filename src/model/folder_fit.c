@@ -10,12 +10,18 @@ enum blanks {
 	BLANK_TWICE = 1 << 2,
 };
 
+enum dots {
+	DOT_NONE,
+	DOT_EDGE, /* at the beginning or end of a level */
+	DOT_ANY,
+};
+
 /* What a kind of server refuses in one level of a name. */
 struct refusals {
 	const char *chars;
 	unsigned blanks;      /* enum blanks */
 	const char *reserved; /* a name of the first level, in any case; or NULL */
-	bool dots;            /* at the beginning or end of a level */
+	enum dots dots;
 	bool controls;
 	bool ignores_case;
 };
@@ -31,10 +37,15 @@ static const struct refusals kinds[FOLDER_SERVER_N] = {
 };
 
 /* Whatever any of them may dislike: what file systems, shells and LIST give a meaning to. */
-static const struct refusals strict = {.chars = "\"*%\\:;<>|?^~&#'`{}[]!$",
-				       .blanks = BLANK_FIRST | BLANK_LAST | BLANK_TWICE,
-				       .dots = true,
-				       .controls = true};
+#define STRICT(dots_)                                                                          \
+	{                                                                                      \
+		.chars = "\"*%\\:;<>|?^~&#'`{}[]!$",                                           \
+		.blanks = BLANK_FIRST | BLANK_LAST | BLANK_TWICE, .dots = (dots_),             \
+		.controls = true                                                               \
+	}
+static const struct refusals strict = STRICT(DOT_EDGE);
+/* Maildir++ writes a dot between levels, whatever the server shows there. */
+static const struct refusals dotless = STRICT(DOT_ANY);
 
 bool folder_server_ignores_case(enum folder_server server)
 {
@@ -46,7 +57,7 @@ static bool is_escape(const char *s, char mark)
 	return s[0] == mark && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2]);
 }
 
-static bool is_edge(const char *s, size_t n, size_t i)
+static bool is_edge(size_t n, size_t i)
 {
 	return i == 0 || i + 1 == n;
 }
@@ -61,7 +72,7 @@ static bool is_refused(const struct refusals *k, const char *s, size_t n, size_t
 		       (k->blanks & BLANK_LAST && i + 1 == n) ||
 		       (k->blanks & BLANK_TWICE && i > 0 && s[i - 1] == ' ');
 	if (c == '.')
-		return k->dots && is_edge(s, n, i);
+		return k->dots == DOT_ANY || (k->dots == DOT_EDGE && is_edge(n, i));
 	if (c < ' ' || c == 0x7f)
 		return k->controls;
 	return strchr(k->chars, c) != NULL && c != '\0';
@@ -175,18 +186,13 @@ int folder_fit(const char *name, enum folder_server server, const struct folder_
 	return r < 0 ? r : 1;
 }
 
-/* Each `what` in another spelling. */
-static int respell(const char *s, const char *what, const char *with, struct buf *out)
+/* Levels parted otherwise. */
+static int respell(const char *s, const char *slash, struct buf *out)
 {
-	size_t n = strlen(what);
 	int r = 0;
 
-	while (r == 0 && *s) {
-		bool found = strncmp(s, what, n) == 0;
-
-		r = found ? buf_adds(out, with) : buf_addc(out, *s);
-		s += found ? n : 1;
-	}
+	for (; r == 0 && *s; s++)
+		r = *s == '/' ? buf_adds(out, slash) : buf_addc(out, *s);
 	return r;
 }
 
@@ -194,17 +200,24 @@ int folder_other_name(const char *name, unsigned n, char separator, struct buf *
 {
 	const struct manner equals = {.mark = '=',
 				      .other = separator == '/' ? '\0' : separator};
-	_cleanup_(buf_done) struct buf plain = {0}, flat = {0};
+	const struct way {
+		const struct refusals *refusals;
+		const struct manner *manner; /* NULL: the usual one, where it is needed */
+		const char *slash;           /* between levels; NULL: as it is */
+	} ways[] = {
+		{&strict, NULL, NULL},    {&dotless, NULL, NULL},    {&strict, NULL, "%2F"},
+		{&strict, NULL, "%252F"}, {&dotless, &equals, NULL}, {&dotless, &equals, "=2F"},
+	};
+	_cleanup_(buf_done) struct buf plain = {0};
+	const struct way *w = &ways[n];
 	int r;
 
-	if (n > 4)
+	if (n >= ELEMENTS(ways))
 		return 0;
-	r = n < 3 ? escape(&strict, name, &plain) : escape_all(&strict, &equals, name, &plain);
+	r = w->manner ? escape_all(w->refusals, w->manner, name, &plain)
+		      : escape(w->refusals, name, &plain);
 	if (r >= 0)
-		r = respell(buf_str(&plain), "/", n < 3 ? "%2F" : "=2F", &flat);
-	if (r == 0)
-		r = n == 0 || n == 3 ? buf_adds(out, buf_str(&plain))
-		    : n == 2         ? respell(buf_str(&flat), "%2F", "%252F", out)
-				     : buf_adds(out, buf_str(&flat));
+		r = w->slash ? respell(buf_str(&plain), w->slash, out)
+			     : buf_adds(out, buf_str(&plain));
 	return r < 0 ? r : 1;
 }

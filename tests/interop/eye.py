@@ -3,8 +3,8 @@
 a plain APPEND is known.
 
 Folder names here are levels with "/" between them, whatever the server writes between them; a
-"/" or "%" within a level is %2F or %25. A level that the server holds with %XX in it (mailmig's
-escape for what it does not take) is the level it stands for."""
+"/" or "%" within a level is %2F or %25. A level that the server holds with %XX or =XX in it
+(mailmig's escapes for what it does not take) is the level it stands for."""
 
 import collections
 import imaplib
@@ -22,7 +22,7 @@ PROBE_INSTANT = 1429287560
 
 
 def _plain(level):
-    return re.sub("%([0-9A-F]{2})", lambda m: chr(int(m.group(1), 16)), level)
+    return re.sub("[%=]([0-9A-F]{2})", lambda m: chr(int(m.group(1), 16)), level)
 
 
 class Eye(Client):

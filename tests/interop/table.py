@@ -19,7 +19,8 @@ MARKS = "¹²³⁴⁵⁶⁷⁸⁹"
 
 # What a server does to a plain APPEND or CREATE of any client: feature and words for it.
 LIMITS = {
-    "names": ("folders", "Refuses some names, such as `v1.2`; these folders are reported."),
+    "names": ("folders", "Refuses some names, such as `v1.2`; these folders get another one, "
+                         "`v1%2E2` or `v1=2E2`, which the plan shows."),
     "rewrites": ("bytes", "Changes some messages when it stores them, a plain APPEND's as well: "
                           "octets of 8 bits in a header, a missing end of the last line."),
     "refuses": ("bytes", "Refuses some messages as they are, such as those with bare LF; they get "
