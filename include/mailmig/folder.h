@@ -71,5 +71,7 @@ int folder_name_local(const char *canonical, char delim, const char *prefix, str
 /* Why a canonical name cannot be a folder's: "is empty", "ends in a slash"; NULL: it can. For
  * names that people write or rules make. */
 const char *folder_name_wrong(const char *canonical);
+/* The same of its levels alone: none may be empty. */
+const char *folder_levels_wrong(const char *canonical);
 
 #endif

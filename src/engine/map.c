@@ -14,6 +14,16 @@ static void refuse_nameless(struct pair *p, const struct folder *f)
 }
 
 /* Two folders of one name in the origin's list would be copied into each other. */
+/* Servers part levels by what they like, and one may even be a letter. */
+static void refuse_levels(struct pair *p)
+{
+	mm_err_set(&p->error, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -EINVAL,
+		   "folder \"%s\" would go to \"%s\", which is no name for a folder: it %s",
+		   p->origin, p->destination, folder_levels_wrong(p->destination));
+	mm_err_class(&p->error, MM_CLASS_REFUSED,
+		     "rename the folder at the origin, or give it a place by folders.map");
+}
+
 static void refuse_namesake(struct pair *p)
 {
 	mm_err_set(&p->error, MM_SCOPE_FOLDER, MM_RETRY_NEVER, -EEXIST,
@@ -57,6 +67,8 @@ static int fill(struct mapper *m, struct pair *p, const struct folder *f)
 		m->rules->subscribe && (p->exists ? f->subscribed && !d->subscribed : true);
 	if (f->unusable)
 		refuse_nameless(p, f);
+	else if (p->error.code == 0 && folder_levels_wrong(p->destination))
+		refuse_levels(p);
 	return there && !p->destination_raw ? -ENOMEM : 0;
 }
 

@@ -182,7 +182,7 @@ int folder_name_local(const char *canonical, char delim, const char *prefix, str
 	return buf_add(out, buf_str(&name), name.len);
 }
 
-const char *folder_name_wrong(const char *canonical)
+const char *folder_levels_wrong(const char *canonical)
 {
 	size_t n = strlen(canonical);
 
@@ -192,8 +192,16 @@ const char *folder_name_wrong(const char *canonical)
 		return "begins with a slash";
 	if (canonical[n - 1] == '/')
 		return "ends in a slash";
-	if (strstr(canonical, "//"))
-		return "has two slashes in a row";
+	return strstr(canonical, "//") ? "has two slashes in a row" : NULL;
+}
+
+const char *folder_name_wrong(const char *canonical)
+{
+	const char *wrong = folder_levels_wrong(canonical);
+	size_t n = strlen(canonical);
+
+	if (wrong)
+		return wrong;
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)canonical[i] < ' ' || canonical[i] == 0x7f)
 			return "has a control character";
