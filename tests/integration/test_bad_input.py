@@ -265,26 +265,42 @@ def test_login_disabled(filled, mm):
 
 # ---- what the destination does not take ----
 
-def test_folder_that_cannot_be_created(make_pair, mm, ca, destination):
-    """A dot in a name, which a Maildir++ cannot hold: that folder fails, the rest is copied."""
+def test_folder_whose_name_is_refused(make_pair, mm, ca, destination):
+    """A dot in a name, which a Maildir++ cannot hold: the folder gets another name, and keeps it."""
     with Dovecot(fsync="never", name="origin", ca=ca, users={}, layout="fs") as origin:
         pair = make_pair(origin=origin)
         with pair.at_origin() as client:
             corpus.simple(client, "version 1.2", 2)
+        mm.start()
+        assert pair.run()["copied"] == 2
+        with pair.at_destination() as client:
+            assert client.counts()["version 1%2E2"] == 2
+        done = pair.run()
+        assert (done["copied"], done["present"]) == (0, 2)
+        mm.terminate()
+
+
+def test_folder_that_cannot_be_created(make_pair, mm, ca, destination):
+    """A name too long for a Maildir++, whatever is escaped: that folder fails, the rest is copied."""
+    name = "a" * 150 + "/" + "b" * 150
+    with Dovecot(fsync="never", name="origin", ca=ca, users={}, layout="fs") as origin:
+        pair = make_pair(origin=origin)
+        with pair.at_origin() as client:
+            corpus.simple(client, name, 2)
             corpus.simple(client, "good", 2, first=10)
         mm.start()
         done = pair.run(rc=1)
         assert done["result"] == "partial"
         assert (done["copied"], done["failed"]) == (2, 2)
-        error = assert_clear(done, "version 1.2")
-        assert error["folder"] == "version 1.2"
+        error = assert_clear(done, "b" * 20)
+        assert error["folder"] == name
         assert_said_once(pair, error["text"], 1)
         found = pair.differences()
-        assert found == ["version 1.2: the folder is missing"], found
+        assert found == ["%s: the folder is missing" % name], found
 
         # once it is there (here: not any more needed), the next run is complete
         with pair.at_origin() as client:
-            client.command("RENAME", '"version 1.2"', '"version 1-2"')
+            client.command("RENAME", '"%s"' % name, '"short"')
         assert pair.run()["copied"] == 2
         mm.terminate()
 
