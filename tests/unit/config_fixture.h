@@ -125,4 +125,18 @@ static inline void fixture_expect(struct fixture *f, const char *expected)
 	assert_true(!f->config == !!*expected);
 }
 
+/* Each text is the whole m.conf; expected are all complaints, exactly. */
+struct row {
+	const char *text;
+	const char *expected;
+};
+
+static _unused_ void check_rows(void **state, const struct row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		fixture_write(*state, "m.conf", rows[i].text);
+		fixture_expect(*state, rows[i].expected);
+	}
+}
+
 #endif

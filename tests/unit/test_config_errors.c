@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_fixture.h"
 
-/* Each text is the whole m.conf; expected are all complaints, exactly. */
-struct row {
-	const char *text;
-	const char *expected;
-};
-
-static void check_rows(void **state, const struct row *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		fixture_write(*state, "m.conf", rows[i].text);
-		fixture_expect(*state, rows[i].expected);
-	}
-}
-
 #define SERVER        "servers = ( { name = \"s\"; host = \"h\"; } );\n" /* line 1 */
 #define SERVERS(body) "servers = ( { name = \"s\"; host = \"h\"; " body " } );\n"
 #define ORIGIN        "origin = { server = \"s\"; user = \"a\"; password_file = \"/p\"; }; "
